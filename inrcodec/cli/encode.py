@@ -1,0 +1,142 @@
+"""``inrcodec encode``: pictures to ``.inr`` files of the size that was asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from inrcodec.atomic import atomic_write, check_writable
+from inrcodec.cli.batch import Batch
+from inrcodec.cli.console import Console, to_json, verbosity
+from inrcodec.cli.encode_job import Request, dry_run_job, encode_job
+from inrcodec.cli.help import DailyCommand, Rare
+from inrcodec.cli.interrupt import graceful_stop
+from inrcodec.cli.paths import STREAM, Job, plan_jobs
+from inrcodec.cli.values import alpha, duration, layers, override, size
+
+DEFAULT_BPP = 0.3
+
+
+# fmt: off
+@click.command(cls=DailyCommand)
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("-o", "--output", metavar="OUT.inr", help="Write here; - is standard output. Default: INPUT.inr.")
+@click.option("-O", "--out-dir", metavar="DIR", help="Write into this folder.")
+@click.option("-b", "--bpp", type=click.FloatRange(0, min_open=True), metavar="X",
+              help=f"Hard cap on the file's bits per pixel.  [default: {DEFAULT_BPP}]")
+@click.option("-s", "--size", type=size, metavar="N[k]", help="Hard cap on the file's bytes (12k is 12,000).")
+@click.option("-p", "--psnr", type=click.FloatRange(0, min_open=True), metavar="DB",
+              help="The smallest file that reaches this PSNR.")
+@click.option("-e", "--effort", type=click.IntRange(1, 9), metavar="1..9", default=5, show_default=True,
+              help="1 is seconds, 9 is as good as it gets.")
+@click.option("--max-time", type=duration, metavar="T",
+              help="Stop after 90s, 10m or 1h and write the best result so far.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--dry-run", is_flag=True, help="Print network, steps and expected time, and do nothing.")
+@click.option("--json", is_flag=True, help="Print one JSON object per input on standard output.")
+@click.option("--arch", cls=Rare, type=click.Choice(["auto", "siren"]), default="auto", show_default=True,
+              help="Family of networks.")
+@click.option("--layers", cls=Rare, type=layers, metavar="DxW",
+              help="Hidden layers and their width (4x64).  [default: by the budget]")
+@click.option("--method", cls=Rare, type=click.Choice(["l0", "coin"]), default="l0", show_default=True,
+              help="Sparse and entropy-coded, or the dense 16-bit baseline.")
+@click.option("--set", "overrides", cls=Rare, type=override, metavar="KEY=VALUE", multiple=True,
+              help="Change one setting of the fit; may be repeated.")
+@click.option("--seed", cls=Rare, type=click.IntRange(0), metavar="N", default=0, show_default=True,
+              help="Start of the random numbers.")
+@click.option("--device", cls=Rare, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+              help="Where to fit.")
+@click.option("-j", "--threads", cls=Rare, type=click.IntRange(1), metavar="N", help="Threads.  [default: all cores]")
+@click.option("--checkpoint", cls=Rare, type=click.Path(path_type=Path, dir_okay=False), metavar="PATH",
+              help="Save the state of the fit here as it goes.")
+@click.option("--resume", cls=Rare, is_flag=True, help="Go on from the checkpoint.")
+@click.option("--alpha", cls=Rare, type=alpha, metavar="drop|#rrggbb", default="drop", show_default=True,
+              help="Forget the opacity, or composite over a colour.")
+@click.option("--depth", cls=Rare, type=click.Choice(["auto", "8", "16"]), default="auto", show_default=True,
+              help="Bits per sample.")
+@click.option("--skip-existing", cls=Rare, is_flag=True, help="Leave inputs alone whose output is there.")
+@click.option("--no-verify", cls=Rare, is_flag=True, help="Do not decode the file once more at the end.")
+@click.option("--stats", cls=Rare, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="Write those JSON objects to a file.")
+@verbosity
+@click.pass_obj
+def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out_dir: str | None, dry_run: bool,
+           **rest: Any) -> int:
+    # fmt: on
+    """Code pictures: one target, the best picture that fits.
+
+    The file never exceeds the cap of -b or -s. Only one of -b, -s and -p can be given. Ctrl-C once ends the fit and
+    writes the best result so far; twice writes nothing.
+    """
+    _check(inputs, rest)
+    if rest["json"] and not dry_run and (output == STREAM or (inputs == (STREAM,) and output is None)):
+        raise click.UsageError("--json and the coded picture both want standard output; use -o FILE or --stats FILE.")
+    if dry_run and output is None and out_dir is None and inputs == (STREAM,):
+        jobs = [Job(STREAM, None)]
+    else:
+        jobs = plan_jobs(inputs, output, out_dir, ".inr")
+    request = _request(rest)
+    if dry_run:
+        batch = Batch(console, request.json)
+        return batch.run(jobs, lambda job: job.source, lambda job: dry_run_job(console, request, job), ())
+    if out_dir is not None:
+        Path(out_dir).mkdir(parents=True, exist_ok=True)
+    if request.stats is not None:
+        check_writable(request.stats, overwrite=True)
+    reports: list[dict[str, Any]] = []
+    with graceful_stop() as stop:
+        batch = Batch(console, request.json, stop)
+        code = batch.run(
+            jobs,
+            lambda job: job.source,
+            lambda job: encode_job(console, request, job, stop, reports),
+            ("bytes", "bpp", "PSNR", "time"),
+        )
+    if request.stats is not None:
+        lines = "".join(to_json(report) + "\n" for report in reports)
+        atomic_write(request.stats, lines.encode(), overwrite=True)
+    return code
+
+
+def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
+    """Refuse options that contradict each other."""
+    targets = [f"-{name[0]}/--{name}" for name in ("bpp", "size", "psnr") if given[name] is not None]
+    if len(targets) > 1:
+        raise click.UsageError(f"one target at a time: {' and '.join(targets)} exclude each other.")
+    if given["force"] and given["skip_existing"]:
+        raise click.UsageError("-f and --skip-existing exclude each other.")
+    if given["resume"] and given["checkpoint"] is None:
+        raise click.UsageError("--resume needs --checkpoint PATH.")
+    if given["checkpoint"] is not None and len(inputs) > 1:
+        raise click.UsageError("--checkpoint takes one input.")
+
+
+def _request(given: dict[str, Any]) -> Request:
+    """Turn option values into the encoder's own words. Imports the encoder, not yet torch."""
+    from inrcodec.encoder import EncodeOptions, Target
+    from inrcodec.fit.config import FitConfig
+
+    try:
+        FitConfig().override(given["overrides"])
+    except ValueError as error:
+        raise click.UsageError(f"--set: {error}.") from None
+    try:
+        if given["size"] is not None:
+            target = Target("bytes", float(given["size"]))
+        elif given["psnr"] is not None:
+            target = Target("psnr", given["psnr"])
+        else:
+            target = Target("bpp", DEFAULT_BPP if given["bpp"] is None else given["bpp"])
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+    options = EncodeOptions(
+        effort=given["effort"], method=given["method"], arch=given["arch"], layers=given["layers"], seed=given["seed"],
+        device=given["device"], threads=given["threads"], max_time=given["max_time"], checkpoint=given["checkpoint"],
+        resume=given["resume"], overrides=given["overrides"], verify=not given["no_verify"],
+    )  # fmt: skip
+    depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]
+    return Request(
+        target, options, given["alpha"], depth, given["force"], given["skip_existing"], given["json"], given["stats"]
+    )

@@ -1,0 +1,129 @@
+"""One input of ``inrcodec encode``: read, fit, write, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from inrcodec.cli.batch import Outcome
+from inrcodec.cli.console import Console, clock
+from inrcodec.cli.exits import FINE, RequestError
+from inrcodec.cli.interrupt import GracefulStop
+from inrcodec.cli.paths import STREAM, Job, read_input, write_stdout
+from inrcodec.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from inrcodec.encoder import EncodeOptions, Progress, Report, Target
+    from inrcodec.image import LoadedImage
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for, for every input alike."""
+
+    target: Target
+    options: EncodeOptions
+    alpha: str
+    depth: Literal["auto", 8, 16]
+    force: bool
+    skip_existing: bool
+    json: bool
+    stats: Path | None
+
+
+def dry_run_job(console: Console, request: Request, job: Job) -> Outcome:
+    """Print what an encode would do.
+
+    Raises:
+        InrError: the picture cannot be read, or the target not be reached.
+    """
+    from inrcodec.encoder import plan
+
+    pixels = _load(console, request, job).pixels
+    try:
+        expected = plan(pixels.width, pixels.height, pixels.channels, request.target, request.options)
+    except ValueError as error:
+        raise RequestError(str(error)) from error
+    if request.json:
+        console.json({"input": job.source, **vars(expected)})
+        return Outcome(job.source)
+    cap = f"at most {expected.cap_bytes:,} bytes" if expected.cap_bytes else "as few bytes as the target allows"
+    console.data(
+        f"{job.source}: {pixels.width} x {pixels.height}, {expected.method}, network {expected.arch} of "
+        f"{expected.params:,} weights, {expected.steps:,} steps, {cap}, about {clock(expected.seconds)}"
+    )
+    return Outcome(job.source)
+
+
+def encode_job(
+    console: Console, request: Request, job: Job, stop: GracefulStop, reports: list[dict[str, Any]]
+) -> Outcome:
+    """Do all of one input; ``reports`` gets its report.
+
+    Raises:
+        InrError: the picture cannot be read, or the target not be reached.
+        OSError: the output exists, or cannot be written; found out before the fit wherever possible.
+    """
+    from inrcodec.atomic import atomic_write, check_writable
+    from inrcodec.encoder import encode_pixels
+
+    stop.disarm()
+    if job.dest is not None:
+        if request.skip_existing and job.dest.exists():
+            console.say(f"{job.source}: skipped, {job.dest} exists")
+            return Outcome(job.source, message="skipped")
+        check_writable(job.dest, request.force)
+    loaded = _load(console, request, job)
+    line = ProgressLine(console, job.source)
+
+    def observe(progress: Progress) -> None:
+        stop.arm()
+        line(progress)
+
+    try:
+        coded = encode_pixels(loaded.pixels, request.target, request.options, observer=observe, stop=stop)
+    except ValueError as error:  # options that make no sense for this picture
+        raise RequestError(str(error)) from error
+    finally:
+        line.close()
+    if job.dest is None:
+        write_stdout(coded.data)
+    else:
+        atomic_write(job.dest, coded.data, request.force)
+    _tell(console, request, job, loaded, coded.report, reports)
+    report = coded.report
+    columns = (f"{report.bytes:,}", f"{report.bpp:.4f}", f"{report.psnr:.2f} dB", clock(report.seconds))
+    return Outcome(job.source, columns, FINE)
+
+
+def _load(console: Console, request: Request, job: Job) -> LoadedImage:
+    """Read the picture and say what was changed about it."""
+    from inrcodec.image import load_image
+
+    source: str | bytes = read_input(STREAM) if job.source == STREAM else job.source
+    loaded = load_image(source, alpha=request.alpha, depth=request.depth)
+    for note in loaded.notes:
+        console.say(f"{job.source}: {note}")
+    return loaded
+
+
+def _tell(
+    console: Console, request: Request, job: Job, loaded: LoadedImage, report: Report, reports: list[dict[str, Any]]
+) -> None:
+    """Say how it went, to people and to programs."""
+    used = f", {100 * report.use:.1f} % of the cap" if report.use is not None else ""
+    console.say(
+        f"{job.source} -> {job.dest or 'standard output'}: {report.bytes:,} bytes, {report.bpp:.4f} bpp{used}, "
+        f"{report.psnr:.2f} dB, {clock(report.seconds)}"
+    )
+    if report.interrupted:
+        console.say(f"{job.source}: stopped early; this is the best result up to then")
+    console.detail(
+        f"{job.source}: {report.method}, network {report.arch}, {report.kept:,} of {report.params:,} weights kept, "
+        f"{report.steps:,} steps, effort {report.effort}, seed {report.seed}"
+    )
+    record = {"input": job.source, "output": str(job.dest or STREAM), **report.as_dict(), "notes": list(loaded.notes)}
+    reports.append(record)
+    if request.json:
+        console.json(record)

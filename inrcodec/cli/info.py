@@ -1,0 +1,71 @@
+"""``inrcodec info``: what is in a file, byte for byte. Never decodes pixels, never imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inrcodec.cli.batch import Batch, Outcome
+from inrcodec.cli.console import Console, table, verbosity
+from inrcodec.cli.help import DailyCommand
+from inrcodec.cli.paths import read_input
+
+if TYPE_CHECKING:
+    from inrcodec.decoder import Info, TensorInfo
+
+_METHODS = {"entropy": "entropy-coded", "dense16": "16 bits a weight"}
+
+
+@click.command(cls=DailyCommand)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--json", is_flag=True, help="Print one JSON object per file.")
+@verbosity
+@click.pass_obj
+def info(console: Console, /, files: tuple[str, ...], json: bool) -> int:
+    """Show what is in coded files.
+
+    The sections add up to the file size; -v also shows what each tensor of the network costs.
+    """
+    batch = Batch(console, json)
+    return batch.run(files, lambda name: name, lambda name: _info_one(console, name, json), ())
+
+
+def _info_one(console: Console, name: str, json: bool) -> Outcome:
+    from inrcodec.decoder import anatomy, probe
+
+    data = read_input(name)
+    about = probe(data)
+    tensors = anatomy(data) if console.verbose else ()
+    if json:
+        record = {"input": name, **about.as_dict()}
+        if tensors:
+            record["tensors"] = [vars(tensor) for tensor in tensors]
+        console.json(record)
+    else:
+        console.data("\n".join([name, *_describe(about), *(_describe_tensors(tensors) if tensors else [])]))
+    return Outcome(name)
+
+
+def _describe(about: Info) -> list[str]:
+    """The picture, the file, the network, and the sections with their sum."""
+    kind = "gray" if about.channels == 1 else "RGB"
+    rows = [("section", "offset", "bytes", "share")]
+    rows += [(s.name, f"{s.offset:,}", f"{s.bytes:,}", f"{100 * s.bytes / about.bytes:.1f} %") for s in about.sections]
+    rows.append(("total", "", f"{sum(section.bytes for section in about.sections):,}", ""))
+    return [
+        f"  picture  {about.width} x {about.height}, {kind}, {about.depth} bits a sample",
+        f"  file     {about.bytes:,} bytes, {about.bpp:.4f} bpp, format version {about.version}",
+        f"  network  {about.arch}, {about.params:,} weights, {_METHODS.get(about.method, about.method)}",
+        *("  " + line for line in table(rows).splitlines()),
+    ]
+
+
+def _describe_tensors(tensors: tuple[TensorInfo, ...]) -> list[str]:
+    """Where the weights' bits went, tensor by tensor."""
+    rows = [("tensor", "shape", "kept", "of", "bits", "bits a weight", "step")]
+    for t in tensors:
+        shape = " x ".join(str(side) for side in t.shape)
+        cells = (f"{t.kept:,}", f"{t.total:,}", f"{t.bits:,.0f}", f"{t.bits / max(t.total, 1):.2f}", f"{t.step:.3g}")
+        rows.append((t.name, shape, *cells))
+    return ["  " + line for line in table(rows, left=2).splitlines()]

@@ -1,0 +1,86 @@
+"""How a fit is getting on: a line that is redrawn on a terminal, a line every 10 % elsewhere."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from inrcodec.cli.console import Console, clock
+
+if TYPE_CHECKING:
+    from inrcodec.encoder import Progress
+
+_REDRAW_SECONDS = 0.1
+
+
+class ProgressLine:
+    """An observer of the encoder that shows what it hears on stderr.
+
+    Args:
+        console: decides whether anything is said.
+        name: the input, named on every line that is not redrawn.
+    """
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._name = name
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._drawn = 0  # characters of the line that stands on the terminal
+        self._last_time = -math.inf
+        self._last_mark: tuple[str, int] | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Take one report of the encoder."""
+        if self._console.quiet:
+            return
+        if self._live:
+            self._redraw(progress)
+        else:
+            self._log(progress)
+
+    def close(self) -> None:
+        """Clear the redrawn line, so that the next words start on a clean one."""
+        if self._drawn:
+            sys.stderr.write("\r" + " " * self._drawn + "\r")
+            sys.stderr.flush()
+            self._drawn = 0
+
+    def _redraw(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if now - self._last_time < _REDRAW_SECONDS:
+            return
+        self._last_time = now
+        text = describe_progress(progress)
+        sys.stderr.write("\r" + text.ljust(self._drawn))
+        sys.stderr.flush()
+        self._drawn = len(text)
+
+    def _log(self, progress: Progress) -> None:
+        mark = (progress.phase, int(10 * _fraction(progress)))
+        if mark != self._last_mark:
+            self._last_mark = mark
+            self._console.say(f"{self._name}: {describe_progress(progress)}")
+
+
+def describe_progress(progress: Progress) -> str:
+    """Phase, share done, PSNR, bpp, multiplier and time left, in one line."""
+    done = _fraction(progress)
+    parts = [
+        f"{progress.phase} {100 * done:3.0f} %" if done else progress.phase,  # short phases report their start alone
+        _number(progress.psnr, "{:.2f} dB"),
+        _number(progress.bpp, "{:.4f} bpp"),
+        _number(progress.multiplier, "multiplier {:.2f}"),
+        f"{clock(progress.eta)} left" if math.isfinite(progress.eta) else "",
+    ]
+    return "  ".join(part for part in parts if part)
+
+
+def _fraction(progress: Progress) -> float:
+    return min(progress.step / progress.steps, 1.0) if progress.steps > 0 else 0.0
+
+
+def _number(value: float, form: str) -> str:
+    return form.format(value) if math.isfinite(value) else ""

@@ -1,0 +1,90 @@
+"""The values options take, from text. Each function is used as the type of a click option."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1000, "kib": 1024, "m": 1000**2, "mb": 1000**2, "mib": 1024**2}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_NUMBER = r"\d+(?:\.\d+)?|\.\d+"
+
+
+def size(text: str) -> int:
+    """A number of bytes: ``12000``, ``12k`` (12,000), ``12KiB`` (12,288), ``1.5M``.
+
+    Raises:
+        click.BadParameter: it is not one, or less than one byte.
+    """
+    match = re.fullmatch(rf"({_NUMBER})\s*([a-z]*)", text.strip().lower())
+    if match is None or match[2] not in _UNITS:
+        raise click.BadParameter(f"{text!r} is not a size (like 12000, 12k or 12KiB)")
+    value = int(float(match[1]) * _UNITS[match[2]])
+    if value < 1:
+        raise click.BadParameter("a file has at least one byte")
+    return value
+
+
+def duration(text: str) -> float:
+    """A time in seconds: ``90``, ``90s``, ``10m``, ``1h``, ``1h30m``.
+
+    Raises:
+        click.BadParameter: it is not one, or not above 0.
+    """
+    cleaned = text.strip().lower()
+    parts = re.findall(rf"({_NUMBER})([smh]?)", cleaned)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    whole = "".join(number + unit for number, unit in parts) == cleaned
+    mixed = len(parts) > 1 and any(not unit for _, unit in parts)  # 1h30: minutes or seconds?
+    if not whole or mixed or seconds <= 0:
+        raise click.BadParameter(f"{text!r} is not a time (like 90, 90s, 10m or 1h30m)")
+    return seconds
+
+
+def layers(text: str) -> str:
+    """Hidden layers and their width, checked: ``4x64``.
+
+    Raises:
+        click.BadParameter: it is not of that form.
+    """
+    if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
+        raise click.BadParameter(f"{text!r} is not layers by width (like 4x64)")
+    return text
+
+
+def alpha(text: str) -> str:
+    """What becomes of the opacity, checked: ``drop`` or ``#rrggbb``.
+
+    Raises:
+        click.BadParameter: it is neither.
+    """
+    if text == "keep":
+        raise click.BadParameter("keeping the alpha channel is not supported yet: use drop or a colour like #ffffff")
+    if text != "drop" and not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise click.BadParameter(f"{text!r} is neither drop nor a colour like #ffffff")
+    return text
+
+
+def window(text: str) -> tuple[int, int, int, int]:
+    """A part of the picture in pixels: ``X,Y,W,H``.
+
+    Raises:
+        click.BadParameter: it is not of that form, or empty.
+    """
+    match = re.fullmatch(r"(\d+),(\d+),([1-9]\d*),([1-9]\d*)", text)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is not a window (like 0,0,200,100: left, top, width, height)")
+    return int(match[1]), int(match[2]), int(match[3]), int(match[4])
+
+
+def override(text: str) -> tuple[str, str]:
+    """One setting of the encoder: ``key=value``.
+
+    Raises:
+        click.BadParameter: it is not of that form.
+    """
+    key, _, setting = (part.strip() for part in text.partition("="))
+    if not key or not setting:
+        raise click.BadParameter(f"{text!r} is not of the form key=value")
+    return key, setting

@@ -1,0 +1,49 @@
+"""``inrcodec verify``: is this file whole, and how close is it to its original? Never imports torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from inrcodec.cli.batch import Batch, Outcome
+from inrcodec.cli.compare import alike
+from inrcodec.cli.console import Console, verbosity
+from inrcodec.cli.help import DailyCommand
+from inrcodec.cli.paths import read_input
+
+if TYPE_CHECKING:
+    from inrcodec.pixels import Pixels
+
+
+@click.command(cls=DailyCommand)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--against", metavar="ORIGINAL", help="Also print the PSNR against this picture.")
+@verbosity
+@click.pass_obj
+def verify(console: Console, /, files: tuple[str, ...], against: str | None) -> int:
+    """Check that coded files are whole.
+
+    Parses everything, compares the checksum and decodes; prints a line for each file that is fine.
+    """
+    original = None
+    if against is not None:
+        from inrcodec.image import load_image
+
+        original = load_image(against).pixels
+    return Batch(console).run(files, lambda name: name, lambda name: _verify_one(console, name, original), ())
+
+
+def _verify_one(console: Console, name: str, original: Pixels | None) -> Outcome:
+    from inrcodec.decoder import decode_pixels, probe
+
+    data = read_input(name)
+    about = probe(data)
+    pixels = decode_pixels(data)
+    text = f"{name}: ok, {about.width} x {about.height}, {about.bytes:,} bytes, {about.bpp:.4f} bpp"
+    if original is not None:
+        from inrcodec.metrics import psnr
+
+        text += f", {psnr(*alike(pixels, original)):.2f} dB"
+    console.data(text)
+    return Outcome(name)

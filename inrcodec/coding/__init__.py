@@ -1,0 +1,1 @@
+"""Quantised weights to bytes and back: integer laws, their tables, the range coder. NumPy and constriction only."""

@@ -1,0 +1,210 @@
+"""A picture and a target to the bytes of a file. Ends by decoding its own output.
+
+The heavy imports (torch, cooper) happen on the first encode, not on import.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from inrcodec.errors import TargetError
+from inrcodec.format.container import Header
+from inrcodec.pixels import Pixels
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is asked for.
+
+    Attributes:
+        kind: ``bpp`` or ``bytes``, a hard cap on the file; or ``psnr``, the smallest file that reaches it.
+        value: bits per pixel, bytes, or dB.
+    """
+
+    kind: Literal["bpp", "bytes", "psnr"]
+    value: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.value) and self.value > 0):
+            raise ValueError(f"a target must be a positive number, not {self.value}")
+
+    def cap(self, pixels: int) -> int | None:
+        """Bytes the file may take; None for a quality target."""
+        if self.kind == "psnr":
+            return None
+        # The tiny slack keeps 0.3 * 393216 / 8 at its exact value where floating point falls a hair short.
+        return math.floor(self.value * (pixels / 8 if self.kind == "bpp" else 1) + 1e-9)
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """How to reach it.
+
+    Attributes:
+        effort: 1 (seconds) to 9 (as good as it gets).
+        method: a name from :data:`inrcodec.fit.methods.METHODS`.
+        arch: ``auto`` or ``siren``; latent grids will come.
+        layers: hidden layers as ``4x64``; from the budget if left out.
+        seed: of everything random; same seed, threads and machine give the same bytes.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: CPU threads; all cores if left out.
+        max_time: seconds the encode may take; the best feasible result so far is then written.
+        checkpoint: file the state of the fit is kept in.
+        resume: go on from that file if it is there.
+        overrides: ``(name, text)`` replacements of :class:`inrcodec.fit.config.FitConfig` fields.
+        verify: decode the finished file and compare with what was fitted.
+    """
+
+    effort: int = 5
+    method: str = "l0"
+    arch: str = "auto"
+    layers: str | None = None
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    max_time: float | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
+    overrides: tuple[tuple[str, str], ...] = ()
+    verify: bool = True
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an encode is.
+
+    Attributes:
+        phase: ``fit`` (float weights), ``quantise`` (soft rounding), ``round`` (hard rounding), ``land``, ``check``.
+        step: steps done, of ``steps``.
+        psnr: of the last pixels seen, dB.
+        bpp: the file would take now; NaN while weights have no price yet.
+        multiplier: the price of the budget.
+        seconds: since the start.
+        eta: seconds left, roughly.
+    """
+
+    phase: str
+    step: int
+    steps: int
+    psnr: float
+    bpp: float
+    multiplier: float
+    seconds: float
+    eta: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came out.
+
+    Attributes:
+        bytes: of the file; ``bpp`` = 8 bytes / pixels.
+        cap_bytes: the hard cap, ``use`` the part of it that was used; None for a quality target.
+        psnr: of the decoded picture, at its own bit depth, dB.
+        params: weights of the network, ``kept`` of them not zero.
+        steps: optimiser steps taken, all fits together.
+        interrupted: the fit was cut short.
+    """
+
+    bytes: int
+    pixels: int
+    bpp: float
+    cap_bytes: int | None
+    use: float | None
+    psnr: float
+    seconds: float
+    arch: str
+    method: str
+    effort: int
+    seed: int
+    params: int
+    kept: int
+    steps: int
+    interrupted: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain types, ready for JSON (an infinite PSNR becomes None)."""
+        values = asdict(self)
+        if not math.isfinite(self.psnr):
+            values["psnr"] = None
+        return values
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The bytes of a file and the story of how they came about."""
+
+    data: bytes
+    report: Report
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an encode would do; ``seconds`` is rough."""
+
+    arch: str
+    params: int
+    steps: int
+    cap_bytes: int | None
+    seconds: float
+    method: str
+
+
+def plan(width: int, height: int, channels: int, target: Target, options: EncodeOptions) -> Plan:
+    """What encoding a picture of this size would do, without doing it.
+
+    Raises:
+        TargetError: the target is below the smallest file.
+        ValueError: options that make no sense.
+    """
+    from inrcodec.fit.effort import effort_config, expected_seconds
+    from inrcodec.fit.methods import method
+
+    header = Header(width, height, channels)
+    chosen = method(options.method)
+    config = effort_config(options.effort).override(options.overrides)
+    cap = target.cap(header.pixels)
+    guess = cap if cap is not None else chosen.guess(header, target.value)
+    arch = chosen.size(header, guess, options.layers)
+    fits = 1 if cap is not None else 3
+    seconds = expected_seconds(arch, config, header.pixels) * fits
+    if options.max_time is not None:
+        seconds = min(seconds, options.max_time)
+    return Plan(str(arch), arch.params, config.steps, cap, seconds, options.method)
+
+
+def encode_pixels(
+    pixels: Pixels,
+    target: Target,
+    options: EncodeOptions | None = None,
+    *,
+    observer: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Encoded:
+    """Fit a network to a picture and code it.
+
+    Arguments:
+        pixels: the picture.
+        target: a cap the file never exceeds, or the PSNR it must reach.
+        options: everything else.
+        observer: told about progress, a few times a second.
+        stop: polled every step; once True the encode finishes with the best feasible file it has.
+
+    Returns:
+        The file and a report of it.
+
+    Raises:
+        TargetError: no file meets the target (it carries the smallest size or the best PSNR).
+        ValueError: options that make no sense.
+    """
+    from inrcodec.fit.session import Session
+
+    options = options or EncodeOptions()
+    return Session(pixels, target, options, observer, stop).run()
+
+
+__all__ = ["EncodeOptions", "Encoded", "Plan", "Progress", "Report", "Target", "TargetError", "encode_pixels", "plan"]

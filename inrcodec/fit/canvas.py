@@ -1,0 +1,58 @@
+"""The picture as the fit sees it: coordinates and samples, as tensors on the fit's device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from inrcodec.net.coords import axes, grid
+from inrcodec.pixels import Pixels
+
+if TYPE_CHECKING:
+    from inrcodec.fit.model import SparseSiren
+
+EVALUATE = 8192
+"""Pixels evaluated together outside the training step."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The picture as the fit sees it.
+
+    Attributes:
+        coords: ``(pixels, 2)`` coordinates.
+        samples: ``(pixels, channels)`` values in [0, 1].
+    """
+
+    coords: Tensor
+    samples: Tensor
+
+    @classmethod
+    def of(cls, pixels: Pixels, device: torch.device | str = "cpu") -> Canvas:
+        """All pixels of a picture in raster order."""
+        u, v = axes(pixels.width, pixels.height, pixels.width, pixels.height)
+        return cls(torch.from_numpy(grid(u, v)).to(device), torch.from_numpy(pixels.unit()).to(device))
+
+    @property
+    def count(self) -> int:
+        """Pixels."""
+        return len(self.coords)
+
+    def subset(self, pixels: int) -> Canvas:
+        """About ``pixels`` of the pixels, evenly spread, for searches that must be quick."""
+        if self.count <= pixels:
+            return self
+        index = torch.linspace(0, self.count - 1, pixels).round().long().to(self.coords.device)
+        return Canvas(self.coords[index], self.samples[index])
+
+    @torch.no_grad()
+    def mse(self, model: SparseSiren, flat: Tensor) -> float:
+        """Mean squared error of the net at the given flat weights, its output clipped to [0, 1]."""
+        total = 0.0
+        for start in range(0, self.count, EVALUATE):
+            part = slice(start, start + EVALUATE)
+            total += float((model(self.coords[part], flat).clamp(0, 1) - self.samples[part]).square().sum())
+        return total / self.samples.numel()

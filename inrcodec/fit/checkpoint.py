@@ -1,0 +1,97 @@
+"""A journal of an encode on disk: finished fits and the state of the one in progress.
+
+The driver of an encode is deterministic, so resuming means running it again with finished fits taken from the
+journal and the current one continued; on the same machine the bytes come out as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from inrcodec.atomic import atomic_write
+from inrcodec.errors import InrError
+from inrcodec.fit.train import FittedNet, Trainer
+from inrcodec.pixels import Pixels
+
+INTERVAL = 5.0
+"""Seconds between two writes."""
+
+
+class Journal:
+    """What an encode has done so far.
+
+    Arguments:
+        path: file to keep it in, or None to keep nothing.
+        identity: says which encode it belongs to (see :func:`identity`).
+        resume: read the file if it is there; otherwise it is overwritten.
+
+    Raises:
+        InrError: the file belongs to another encode, or cannot be read.
+    """
+
+    def __init__(self, path: Path | None, identity: str, *, resume: bool) -> None:
+        self.path, self.identity = path, identity
+        self.fits: dict[str, Any] = {}
+        self.current: dict[str, Any] = {}
+        self._written = time.monotonic()
+        if path is not None and resume and path.exists():
+            self._read(path)
+
+    def _read(self, path: Path) -> None:
+        try:
+            state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
+            same = state["identity"] == self.identity
+            self.fits, self.current = state["fits"], state["current"]
+        except Exception as error:
+            raise InrError(f"{path} is not a checkpoint of inrcodec: {error}") from error
+        if not same:
+            raise InrError(f"{path} is the checkpoint of another encode (picture, target or settings differ)")
+
+    def finished(self, key: str) -> FittedNet | None:
+        """The outcome of a fit that was completed before, if it was."""
+        return FittedNet.from_state(self.fits[key]) if key in self.fits else None
+
+    def restore(self, key: str, trainer: Trainer) -> bool:
+        """Put a trainer where the journal left it; False if the journal knows nothing of this fit."""
+        if self.current.get("key") != key:
+            return False
+        trainer.load_state_dict(self.current["trainer"])
+        return True
+
+    def started(self, key: str) -> dict[str, Any] | None:
+        """What was noted at the start of the fit in progress (its seed), if it is this one."""
+        return self.current.get("note") if self.current.get("key") == key else None
+
+    def keep(self, key: str, trainer: Trainer, note: dict[str, Any]) -> None:
+        """Write the state of the fit in progress, every few seconds."""
+        if self.path is None or time.monotonic() - self._written < INTERVAL:
+            return
+        self.current = {"key": key, "trainer": trainer.state_dict(), "note": note}
+        self._write()
+
+    def finish(self, key: str, fitted: FittedNet) -> None:
+        """Note the outcome of a fit."""
+        self.fits[key] = fitted.state()
+        self.current = {}
+        if self.path is not None:
+            self._write()
+
+    def _write(self) -> None:
+        assert self.path is not None
+        buffer = io.BytesIO()
+        torch.save({"identity": self.identity, "fits": self.fits, "current": self.current}, buffer)
+        atomic_write(self.path, buffer.getvalue(), True)
+        self._written = time.monotonic()
+
+
+def identity(pixels: Pixels, *settings: object) -> str:
+    """A digest of everything that decides the outcome of an encode."""
+    digest = hashlib.sha256(repr((pixels.array.shape, pixels.depth, settings)).encode())
+    digest.update(pixels.array.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,111 @@
+"""Settings of a fit as frozen dataclasses, and the effort ladder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Every number of a fit. The defaults are meant to need no tuning per picture or target.
+
+    Attributes:
+        steps: optimiser steps, the hard-rounding finish included.
+        batch: pixels a step, drawn without replacement epoch by epoch.
+        lr: peak learning rate of the weights of a 64-wide layer (Adam; cosine to 1 %; wider layers learn slower).
+        beta2: Adam's second-moment decay; 0.99 rides out the spikes of a SIREN's gradients.
+        warmup: steps of linear learning-rate warm-up.
+        gates: ``median`` (deterministic), ``sample`` or ``none``.
+        gate_lr: learning rate of the gates' log-alpha.
+        droprate: initial probability of a closed gate.
+        step_lr: learning rate of the log quantisation steps.
+        press: fraction of the steps after which bits have a price: gates may close, rounding is soft, steps learn.
+        temperature: soft-round temperature at the start and the end of the soft phase.
+        sigma: noise in steps at the start and the end of the soft phase.
+        finish: fraction of the steps at the end spent with hard rounding.
+        multiplier: start of the Lagrange multiplier, the expected -dlnMSE/dlnbits.
+        dual: ``nupi`` or ``ascent``.
+        dual_lr: integral gain of the multiplier per unit of violation and step.
+        dual_gain: proportional gain of nuPI, in steps of ``dual_lr``.
+        dual_restarts: reset the multiplier to 0 whenever the constraint holds (L0onie).
+        measure: steps between measurements of the strict rate (and refits of the laws).
+        aim: budget the fit aims at, as a multiple of the real one; the landing closes the gap.
+        candidates: seeds started; the best after ``race`` steps goes on.
+        race: steps of the race.
+        landing: rounds of rate-distortion search after the fit, at most.
+    """
+
+    steps: int = 9000
+    batch: int = 2048
+    lr: float = 7e-4
+    warmup: int = 100
+    beta2: float = 0.99
+    clip: float = 0.0
+    gates: str = "median"
+    gate_lr: float = 5e-3
+    droprate: float = 0.05
+    step_lr: float = 1e-3
+    temperature: tuple[float, float] = (0.35, 0.08)
+    sigma: tuple[float, float] = (0.22, 0.15)
+    press: float = 0.7
+    finish: float = 0.2
+    multiplier: float = 0.65
+    dual: str = "nupi"
+    dual_lr: float = 0.01
+    dual_gain: float = 10.0
+    dual_restarts: bool = False
+    measure: int = 10
+    aim: float = 1.0
+    candidates: int = 1
+    race: int = 300
+    landing: int = 12
+
+    def __post_init__(self) -> None:
+        """Refuse settings no fit can run with.
+
+        Raises:
+            ValueError: naming the field.
+        """
+        choices = {"gates": ("median", "sample", "none"), "dual": ("nupi", "ascent")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
+        positive = ("steps", "batch", "lr", "gate_lr", "step_lr", "measure", "aim", "candidates", "race")
+        for name in positive:
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        for name in ("droprate", "press", "finish"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
+
+    def override(self, pairs: Iterable[tuple[str, str]]) -> FitConfig:
+        """Replace fields named on a command line.
+
+        Arguments:
+            pairs: ``(name, text)``; a pair of floats is written ``0.35,0.08``.
+
+        Raises:
+            ValueError: no such field, or text of the wrong kind.
+        """
+        kinds = {f.name: type(getattr(self, f.name)) for f in fields(self)}
+        values: dict[str, object] = {}
+        for name, text in pairs:
+            if name not in kinds:
+                raise ValueError(f"no setting {name!r}; there are {', '.join(kinds)}")
+            try:
+                values[name] = _parse(text, kinds[name])
+            except ValueError:
+                raise ValueError(f"{name} takes a {kinds[name].__name__}, not {text!r}") from None
+        return replace(self, **values)  # type: ignore[arg-type]
+
+
+def _parse(text: str, kind: type) -> object:
+    if kind is bool:
+        if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
+            raise ValueError(text)
+        return text.lower() in ("true", "1", "yes")
+    if kind is tuple:
+        first, second = text.split(",")
+        return float(first), float(second)
+    return kind(text)

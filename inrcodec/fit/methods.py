@@ -1,0 +1,65 @@
+"""The methods an encode can use, by name. All share container, decoder and accounting: bytes of the file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inrcodec.fit.sizing import auto_dense, auto_sparse
+from inrcodec.format.container import Header
+from inrcodec.net.arch import Arch, parse_layers
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to turn pixels into weights.
+
+    Attributes:
+        name: as ``--method`` takes it.
+        summary: one line for the help.
+        quantised: weights go through gates, quantisation and the entropy coder; else they are 16-bit halves.
+        auto: picks the architecture for a picture and a cap in bytes.
+        anchor: typical PSNR in dB at 0.15 bpp, the first guess of a quality search.
+    """
+
+    name: str
+    summary: str
+    quantised: bool
+    auto: Callable[[Header, int], Arch]
+    anchor: float
+
+    def size(self, header: Header, cap: int, layers: str | None) -> Arch:
+        """The architecture: the user's layers, or one that suits the cap.
+
+        Raises:
+            TargetError: the cap is below the smallest file.
+            ValueError: ``layers`` cannot be read.
+        """
+        fitting = self.auto(header, cap)
+        return Arch(parse_layers(layers), header.channels) if layers else fitting
+
+    def guess(self, header: Header, psnr: float) -> int:
+        """Bytes that a typical picture takes to reach a PSNR: 2.8 dB for every factor e of rate."""
+        bpp = 0.15 * math.exp((psnr - self.anchor) / 2.8)
+        return max(120, round(min(bpp, 4.0) * header.pixels / 8))
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("l0", "sparse SIREN: L0 gates, trained quantisation, arithmetic coding", True, auto_sparse, 26.0),
+        Method("coin", "COIN baseline: dense SIREN, 16 bits a weight", False, auto_dense, 24.0),
+    )
+}
+
+
+def method(name: str) -> Method:
+    """The method of a name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in METHODS:
+        raise ValueError(f"no method {name!r}; there are {', '.join(METHODS)}")
+    return METHODS[name]

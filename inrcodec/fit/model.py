@@ -1,0 +1,167 @@
+"""The sparse SIREN as torch sees it: weights, gates and quantisation steps, and the net they make together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inrcodec.coding.law import step_code, step_size
+from inrcodec.fit import gates, softround
+from inrcodec.limits import MAX_SYMBOL
+from inrcodec.net.arch import Arch
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """How rounding is relaxed at a step of the fit.
+
+    Attributes:
+        kind: ``none`` (float weights), ``soft`` (noisy soft-round) or ``hard`` (straight-through).
+        temperature: of the soft-round.
+        sigma: of the noise, in steps.
+    """
+
+    kind: str = "none"
+    temperature: float = 0.35
+    sigma: float = 0.22
+
+
+class SparseSiren(nn.Module):
+    """A SIREN whose effective weights are ``step * round(weight * gate / step)``.
+
+    Steps are 1 until somebody sets ``log_step`` (see :func:`inrcodec.fit.curvature.allocate_steps`).
+
+    Arguments:
+        arch: the network.
+        mean: mean colour, ``(outputs,)``; the output bias starts there.
+        gate_kind: ``median``, ``sample`` or ``none``.
+        droprate: initial probability of a closed gate; weights start larger by 1 / (1 - droprate) so that the gated
+            net starts at the SIREN's scale (L0onie).
+        seed: of the initialisation and of all noise.
+    """
+
+    def __init__(
+        self,
+        arch: Arch,
+        mean: Tensor,
+        *,
+        gate_kind: str = "none",
+        droprate: float = 0.05,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.arch, self.gate_kind = arch, gate_kind
+        self.generator = torch.Generator().manual_seed(seed)
+        specs = arch.tensors()
+        self.sizes = [spec.size for spec in specs]
+        initial = coin_init(arch, mean, self.generator)
+        self.weights = nn.ParameterList([nn.Parameter(tensor) for tensor in initial])
+        self.tensor_of = torch.repeat_interleave(torch.arange(len(specs)), torch.tensor(self.sizes))
+        self.log_step = nn.Parameter(torch.zeros(len(specs)))
+        self.log_alpha: nn.Parameter | None = None
+        self.mask: Tensor | None = None
+        if gate_kind != "none":
+            start = gates.initial_log_alpha(sum(self.sizes), droprate, self.generator)
+            self.log_alpha = nn.Parameter(start)
+            with torch.no_grad():
+                scale = gates.median_gate(start)
+                for weight, part in zip(self.weights, scale.split(self.sizes), strict=True):
+                    weight.div_(part.view_as(weight))
+
+    def flat(self) -> Tensor:
+        """All weights in file order, ``(weights,)``."""
+        return torch.cat([weight.reshape(-1) for weight in self.weights])
+
+    def steps(self) -> Tensor:
+        """The quantisation step of every weight, ``(weights,)``."""
+        return torch.exp(self.log_step)[self.tensor_of]
+
+    def gate(self, *, sample: bool = False) -> Tensor | None:
+        """Gates of every weight, or None where there are none (any more)."""
+        if self.log_alpha is None:
+            return self.mask
+        if sample and self.gate_kind == "sample":
+            return gates.sampled_gate(self.log_alpha, self.generator)
+        return gates.median_gate(self.log_alpha)
+
+    def open_probability(self) -> Tensor | None:
+        """Probability of an open gate for every weight; None without gates."""
+        return None if self.log_alpha is None else gates.open_probability(self.log_alpha)
+
+    def levels(self, *, sample: bool = False) -> Tensor:
+        """Gated weights in units of their steps, not rounded, ``(weights,)``."""
+        gate = self.gate(sample=sample)
+        flat = self.flat() if gate is None else self.flat() * gate
+        return flat / self.steps()
+
+    def effective(self, levels: Tensor, relaxation: Relaxation) -> Tensor:
+        """Weights as the net uses them, ``(weights,)``."""
+        if relaxation.kind == "soft":
+            levels = softround.noisy_soft_round(levels, relaxation.temperature, relaxation.sigma, self.generator)
+        elif relaxation.kind == "hard":
+            levels = softround.hard_round(levels)
+        return levels * self.steps()
+
+    def forward(self, coords: Tensor, flat: Tensor) -> Tensor:
+        """Samples of the net with the given flat weights; ``coords`` ``(n, 2)`` to ``(n, outputs)``."""
+        *matrices, hidden_bias, out_bias = flat.split(self.sizes)
+        biases = [*hidden_bias.split(self.arch.hidden), out_bias]
+        h = coords
+        for k, ((inputs, outputs), matrix, bias) in enumerate(zip(self.arch.fan(), matrices, biases, strict=True)):
+            weight = matrix.view(outputs, inputs)
+            if k < self.arch.depth:
+                w0 = float(self.arch.frequency(k))
+                h = torch.sin(nn.functional.linear(h, w0 * weight, w0 * bias))
+            else:
+                h = nn.functional.linear(h, weight, bias)
+        return h
+
+    @torch.no_grad()
+    def purge(self) -> None:
+        """Multiply the median gates into the weights; from here on closed gates are zeros that stay zero."""
+        if self.log_alpha is None:
+            return
+        gate = gates.median_gate(self.log_alpha)
+        for weight, part in zip(self.weights, gate.split(self.sizes), strict=True):
+            weight.mul_(part.view_as(weight))
+        self.mask = (gate > 0).to(gate.dtype)
+        self.log_alpha = None
+
+    @torch.no_grad()
+    def snap_steps(self) -> None:
+        """Move every step to the nearest one a file can carry."""
+        codes = [step_code(float(s)) for s in torch.exp(self.log_step)]
+        self.log_step.copy_(torch.log(torch.tensor([step_size(c) for c in codes])))
+
+
+def coin_init(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tensor]:
+    """COIN's initialisation: first layer U(+-1/in), others U(+-sqrt(6/in)/w0), biases in the range of their weights.
+
+    Arguments:
+        arch: the network.
+        mean: start of the output bias, ``(outputs,)``.
+        generator: source of randomness.
+
+    Returns:
+        Tensors in the order of :meth:`Arch.tensors`.
+    """
+    matrices, biases = [], []
+    for k, (inputs, outputs) in enumerate(arch.fan()):
+        bound = 1.0 / inputs if k == 0 else math.sqrt(6.0 / inputs) / arch.w0
+        matrices.append((torch.rand(outputs, inputs, generator=generator) * 2 - 1) * bound)
+        biases.append((torch.rand(outputs, generator=generator) * 2 - 1) * bound)
+    return [*matrices, torch.cat(biases[:-1]), mean.clone()]
+
+
+@torch.no_grad()
+def hard_symbols(model: SparseSiren) -> list[np.ndarray]:
+    """Levels at the median gates, rounded and clipped to the largest symbol: what a file would hold now."""
+    levels = model.levels().round().clamp(-MAX_SYMBOL, MAX_SYMBOL).cpu().numpy().astype(np.int32)
+    return [
+        part.reshape(spec.shape)
+        for part, spec in zip(np.split(levels, np.cumsum(model.sizes)[:-1]), model.arch.tensors(), strict=True)
+    ]

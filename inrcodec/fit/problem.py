@@ -1,0 +1,67 @@
+"""The one file that wraps Cooper: minimise ln MSE subject to bits / budget <= 1.
+
+``violation`` comes from the differentiable rate and drives weights, gates and steps; ``strict_violation`` comes from
+the bits a file would really hold and drives the multiplier (the proxy-constraint scheme of Cotter et al. 2019, as in
+Gallego-Posada et al. 2022). At the optimum the multiplier is the elasticity -dlnMSE/dlnbits, near 0.65 for a pure
+SIREN whatever the picture and the budget, so one start and one gain serve all.
+"""
+
+from __future__ import annotations
+
+import cooper
+import torch
+from cooper.optim import AlternatingDualPrimalOptimizer, nuPI
+from torch import Tensor
+
+from inrcodec.fit.config import FitConfig
+
+
+class RateProblem(cooper.ConstrainedMinimizationProblem):
+    """ln MSE under a budget of bits."""
+
+    def __init__(self, multiplier: float) -> None:
+        super().__init__()
+        self.price = cooper.multipliers.DenseMultiplier(init=torch.tensor([multiplier]))
+        self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=self.price)
+
+    @property
+    def multiplier(self) -> float:
+        """The current price of the budget."""
+        return float(self.price.weight.detach())
+
+    def compute_cmp_state(self, log_mse: Tensor, violation: Tensor | None, strict: float | None) -> cooper.CMPState:
+        """State at the current weights.
+
+        Arguments:
+            log_mse: the loss, differentiable.
+            violation: differentiable bits / budget - 1, or None where nothing is constrained.
+            strict: the measured violation, or None on steps between measurements (the multiplier then rests).
+        """
+        if violation is None:
+            return cooper.CMPState(loss=log_mse)
+        state = cooper.ConstraintState(
+            violation=violation,
+            strict_violation=None if strict is None else torch.tensor(strict),
+            contributes_to_dual_update=strict is not None,
+        )
+        return cooper.CMPState(loss=log_mse, observed_constraints={self.rate: state})
+
+    def restart(self) -> None:
+        """Dual restart: forget the multiplier (Gallego-Posada et al. 2022, section 3.3; gone from Cooper 1.0)."""
+        self.price.weight.data.zero_()
+
+
+def dual_optimizer(problem: RateProblem, config: FitConfig) -> torch.optim.Optimizer:
+    """Make nuPI or plain gradient ascent on the multiplier; never momentum (Cooper's FAQ)."""
+    rate = config.dual_lr * config.measure
+    if config.dual == "nupi":
+        gain = config.dual_gain / config.measure
+        return nuPI(problem.dual_parameters(), lr=rate, Kp=torch.tensor(gain), Ki=torch.tensor(1.0), maximize=True)
+    return torch.optim.SGD(problem.dual_parameters(), lr=rate, maximize=True)
+
+
+def constrained_optimizer(
+    problem: RateProblem, primal: torch.optim.Optimizer, dual: torch.optim.Optimizer
+) -> AlternatingDualPrimalOptimizer:
+    """Dual step first, then the primal step at the new multiplier (Cooper's advice for a start)."""
+    return AlternatingDualPrimalOptimizer(cmp=problem, primal_optimizers=primal, dual_optimizers=dual)

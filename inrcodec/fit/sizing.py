@@ -1,0 +1,81 @@
+"""Architecture from the budget: how many weights, in how many layers."""
+
+from __future__ import annotations
+
+from inrcodec.errors import TargetError
+from inrcodec.format.container import Header
+from inrcodec.format.stream import overhead
+from inrcodec.net.arch import Arch
+
+BITS_PER_WEIGHT = 5.9
+"""Payload bits a weight where the best pictures were found (see benchmarks/results/sizing.tsv)."""
+
+SMALLEST = (1,)
+"""Hidden widths of the smallest network there is."""
+
+
+def payload_budget(header: Header, arch: Arch, cap: int, *, halves: bool = False) -> int:
+    """Bits left for weights in a file of ``cap`` bytes; may be negative."""
+    return 8 * (cap - overhead(header, arch, cap, halves=halves))
+
+
+def smallest_file(header: Header) -> int:
+    """Bytes of the smallest file there is for a picture: one hidden neuron, every weight zero."""
+    return overhead(header, Arch(SMALLEST, header.channels), 0)
+
+
+def auto_sparse(header: Header, cap: int) -> Arch:
+    """A SIREN whose quantised weights fill ``cap`` bytes.
+
+    Raises:
+        TargetError: not even the smallest network fits.
+    """
+    if cap < smallest_file(header):
+        raise TargetError(
+            f"{cap} bytes cannot hold a file of this picture; the smallest is {smallest_file(header)} bytes",
+            smallest_bytes=smallest_file(header),
+        )
+    best = Arch(SMALLEST, header.channels)
+    for depth in range(1, 6):
+        for width in range(1, 513):
+            arch = Arch((width,) * depth, header.channels)
+            if payload_budget(header, arch, cap) < BITS_PER_WEIGHT * arch.params:
+                break
+            if depth == 1 or width >= 8 + 4 * depth:
+                best = arch
+    return best
+
+
+def auto_dense(header: Header, cap: int) -> Arch:
+    """The largest SIREN whose 16-bit weights fit ``cap`` bytes, in COIN's shapes (5 layers, 10 from 5,000 weights on).
+
+    The hidden widths are as equal as filling the cap allows.
+
+    Raises:
+        TargetError: not even the smallest network fits.
+    """
+
+    def fits(hidden: tuple[int, ...]) -> bool:
+        arch = Arch(hidden, header.channels)
+        return 16 * arch.params <= payload_budget(header, arch, cap, halves=True)
+
+    if not fits(SMALLEST):
+        smallest = (
+            overhead(header, Arch(SMALLEST, header.channels), 20, halves=True)
+            + 2 * Arch(SMALLEST, header.channels).params
+        )
+        raise TargetError(
+            f"{cap} bytes cannot hold 16-bit weights; the smallest such file is {smallest} bytes",
+            smallest_bytes=smallest,
+        )
+    depth = 10 if payload_budget(header, Arch(SMALLEST, header.channels), cap, halves=True) > 16 * 5000 else 5
+    while not fits((1,) * depth):
+        depth -= 1
+    width = max(w for w in range(1, 513) if fits((w,) * depth))
+    hidden = [width] * depth
+    for k in range(depth):  # first make layers one wider, then the last one as wide as still fits
+        if fits((*hidden[:k], width + 1, *hidden[k + 1 :])):
+            hidden[k] += 1
+    while fits((*hidden[:-1], hidden[-1] + 1)):
+        hidden[-1] += 1
+    return Arch(tuple(hidden), header.channels)

@@ -1,0 +1,325 @@
+"""The fit itself: pixels and a budget of bits to float weights and the steps they are quantised with.
+
+Three things happen at once on every minibatch of pixels: Adam moves weights, gates and quantisation steps along the
+Lagrangian's gradient, rounding is relaxed less and less (soft-round, noise), and the multiplier follows the bits
+that a file would really hold. The last part rounds for real, with gates purged into the weights and steps snapped to
+transmissible values, so that what is handed on is what was trained.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inrcodec.coding.estimate import fit_law
+from inrcodec.coding.law import Law, bits, step_code, step_size
+from inrcodec.fit.canvas import Canvas
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.curvature import allocate_steps, curvature
+from inrcodec.fit.model import Relaxation, SparseSiren, hard_symbols
+from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
+from inrcodec.fit.rate import CostCurve, expected_bits
+from inrcodec.net.arch import Arch
+
+
+@dataclass(frozen=True)
+class FittedNet:
+    """What a fit hands on: float weights after gates, and the step each tensor is quantised with.
+
+    Attributes:
+        arch: the network.
+        tensors: float32 weights, in the order of :meth:`Arch.tensors`.
+        step_codes: quantisation step of each tensor; empty for a fit without quantisation.
+        multiplier: price of the budget at the end, -dlnMSE/dlnbits.
+        steps: optimiser steps taken.
+    """
+
+    arch: Arch
+    tensors: tuple[NDArray[np.float32], ...]
+    step_codes: tuple[int, ...]
+    multiplier: float
+    steps: int
+
+    def state(self) -> dict[str, Any]:
+        """Plain types and tensors, for a checkpoint."""
+        return {
+            "hidden": list(self.arch.hidden),
+            "outputs": self.arch.outputs,
+            "tensors": [torch.from_numpy(tensor) for tensor in self.tensors],
+            "step_codes": list(self.step_codes),
+            "multiplier": self.multiplier,
+            "steps": self.steps,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedNet:
+        """The inverse of :meth:`state`."""
+        arch = Arch(tuple(state["hidden"]), state["outputs"])
+        tensors = tuple(tensor.numpy() for tensor in state["tensors"])
+        return cls(arch, tensors, tuple(state["step_codes"]), state["multiplier"], state["steps"])
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A sign of life from the fit: where it is and how good the net is now."""
+
+    step: int
+    steps: int
+    mse: float
+    bits: float
+    multiplier: float
+
+
+class Trainer:
+    """One fit in progress; :meth:`step` advances it, :meth:`state_dict` freezes it.
+
+    Arguments:
+        canvas: the picture.
+        arch: the network to fit.
+        config: settings.
+        budget: bits the weights may take, or None for a dense, unquantised fit (COIN).
+        seed: of the initialisation, the noise and the order of pixels.
+    """
+
+    def __init__(self, canvas: Canvas, arch: Arch, config: FitConfig, budget: float | None, seed: int = 0) -> None:
+        self.canvas, self.arch, self.config, self.budget, self.seed = canvas, arch, config, budget, seed
+        self.device = canvas.coords.device
+        gate_kind = "none" if budget is None else config.gates
+        self.model = SparseSiren(
+            arch,
+            canvas.samples.mean(0).cpu(),
+            gate_kind=gate_kind,
+            droprate=config.droprate,
+            seed=seed,
+        ).to(self.device)
+        self.model.tensor_of = self.model.tensor_of.to(self.device)
+        self.problem = RateProblem(config.multiplier)
+        groups = self._weight_groups()
+        if budget is not None:
+            groups.append({"params": [self.model.log_step], "lr": config.step_lr})
+            if self.model.log_alpha is not None:
+                groups.append({"params": [self.model.log_alpha], "lr": config.gate_lr})
+        self.primal = torch.optim.Adam(groups, betas=(0.9, config.beta2))
+        self.peaks = [float(group["lr"]) for group in self.primal.param_groups]
+        if config.clip:
+            self.primal.register_step_pre_hook(self._clip)
+        self.dual = dual_optimizer(self.problem, config)
+        self.optimizer = constrained_optimizer(self.problem, self.primal, self.dual)
+        self.done = 0
+        self.time = 0.0
+        self.pressed = self.finishing = False
+        self.mse = float(canvas.samples.var())
+        self.bits = math.nan
+        self.curve: CostCurve | None = None
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def _clip(self, *_: object) -> None:
+        torch.nn.utils.clip_grad_norm_(self.model.weights, self.config.clip)
+
+    def _weight_groups(self) -> list[dict[str, object]]:
+        """One group a tensor; past the first layer a matrix learns at 1 / inputs, as its sums grow with them."""
+        inputs = [fan_in for fan_in, _ in self.arch.fan()]
+        groups: list[dict[str, object]] = []
+        for k, weight in enumerate(self.model.weights):
+            scale = 64 / inputs[k] if 0 < k < len(inputs) else 1.0
+            groups.append({"params": [weight], "lr": self.config.lr * min(scale, 4.0)})
+        return groups
+
+    @property
+    def progress(self) -> float:
+        """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
+        return max(self.done / self.config.steps, self.time)
+
+    def batch(self) -> Tensor:
+        """Indices of this step's pixels: a fresh permutation each epoch, a function of seed and step alone."""
+        size = min(self.config.batch, self.canvas.count)
+        per_epoch = self.canvas.count // size
+        epoch, place = divmod(self.done, per_epoch)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed((self.seed << 20) + epoch)
+            self._order, self._epoch = torch.randperm(self.canvas.count, generator=generator), epoch
+        return self._order[place * size : (place + 1) * size].to(self.device)
+
+    def relaxation(self) -> Relaxation:
+        """Rounding at this point of the fit."""
+        if not self.pressed:
+            return Relaxation("none")
+        if self.finishing:
+            return Relaxation("hard")
+        start = self.config.press
+        t = (self.progress - start) / max(1e-9, 1 - self.config.finish - start)
+        (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
+        return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
+
+    def step(self) -> None:
+        """One optimiser step."""
+        strict = None
+        if self.budget is not None:
+            if not self.pressed and self.progress >= self.config.press:
+                self.begin_press()
+            if not self.finishing and self.progress >= 1 - self.config.finish:
+                self.begin_finish()
+            if self.pressed and (self.done % self.config.measure == 0 or self.curve is None):
+                strict = self.measure() / (self.budget * self.config.aim) - 1
+        self._schedule()
+        self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
+        if self.config.dual_restarts and strict is not None and strict <= 0:
+            self.problem.restart()
+        self.done += 1
+
+    def _schedule(self) -> None:
+        warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        for group, peak in zip(self.primal.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * warm * (0.01 + 0.99 * cosine)
+
+    def _cmp_state(self, strict: float | None) -> dict[str, object]:
+        model, index, violation = self.model, self.batch(), None
+        if self.pressed:
+            assert self.curve is not None
+            assert self.budget is not None
+            levels = model.levels(sample=True)
+            flat = model.effective(levels, self.relaxation())
+            proxy = expected_bits(self.curve, levels.abs(), model.tensor_of, model.open_probability())
+            violation = proxy / (self.budget * self.config.aim) - 1
+        else:
+            gate = model.gate(sample=True)
+            flat = model.flat() if gate is None else model.flat() * gate
+        mse = (model(self.canvas.coords[index], flat) - self.canvas.samples[index]).square().mean()
+        self.mse += 0.02 * (float(mse.detach()) - self.mse)
+        return {"log_mse": torch.log(mse), "violation": violation, "strict": strict}
+
+    def measure(self) -> float:
+        """Refit the laws to the weights rounded for real; returns (and remembers) their bits."""
+        symbols = hard_symbols(self.model)
+        laws = [fit_law(values, 0) for values in symbols]
+        self.curve = CostCurve.of(laws, self.device)
+        self.bits = sum(code_length(law, values) for law, values in zip(laws, symbols, strict=True))
+        return self.bits
+
+    def begin_press(self) -> None:
+        """Open the gates to pruning and put a price on bits; steps start where the budget is met."""
+        self.pressed = True
+        self.allocate()
+
+    @torch.no_grad()
+    def allocate(self) -> None:
+        """Put the steps where the budget is met with equal slope in every tensor."""
+        assert self.budget is not None
+        gate = self.model.gate()
+        flat = self.model.flat() if gate is None else self.model.flat() * gate
+        with torch.enable_grad():
+            felt = curvature(self.canvas, self.model, flat)
+        ends = np.cumsum(self.model.sizes)[:-1]
+        weights = np.split(flat.cpu().numpy(), ends)
+        codes = allocate_steps(weights, np.split(felt, ends), self.budget * self.config.aim)
+        self.model.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
+
+    def begin_finish(self) -> None:
+        """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
+        self.model.purge()
+        self.model.snap_steps()
+        self._freeze()
+
+    def _freeze(self) -> None:
+        """From here only weights are optimised."""
+        self.finishing = True
+        self.model.log_alpha = None
+        self.model.log_step.requires_grad_(False)
+        kept = len(self.model.weights)
+        for group in self.primal.param_groups[kept:]:
+            for parameter in group["params"]:
+                self.primal.state.pop(parameter, None)
+        self.primal.param_groups[kept:] = []
+        self.peaks = self.peaks[:kept]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides the rest of the fit, in plain types and tensors."""
+        return {
+            "done": self.done,
+            "time": self.time,
+            "pressed": self.pressed,
+            "finishing": self.finishing,
+            "mse": self.mse,
+            "bits": self.bits,
+            "model": self.model.state_dict(),
+            "mask": self.model.mask,
+            "generator": self.model.generator.get_state(),
+            "primal": self.primal.state_dict(),
+            "dual": self.dual.state_dict()["state"],
+            "multiplier": self.problem.state_dict(),
+            "curve": None if self.curve is None else list(self.curve.rows()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict` of a trainer of the same picture, settings and seed."""
+        self.pressed = state["pressed"]
+        if state["finishing"]:
+            self._freeze()
+        self.done, self.time, self.mse, self.bits = state["done"], state["time"], state["mse"], state["bits"]
+        self.model.load_state_dict(state["model"])
+        self.model.mask = state["mask"]
+        self.model.generator.set_state(state["generator"])
+        self.primal.load_state_dict(state["primal"])
+        self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
+        self.problem.load_state_dict(state["multiplier"])
+        self.curve = None if state["curve"] is None else CostCurve(*state["curve"])
+
+    def pulse(self) -> Pulse:
+        """How the fit stands."""
+        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
+
+    def fitted(self) -> FittedNet:
+        """Hand on the weights as they are."""
+        if self.budget is not None and not self.pressed:
+            self.begin_press()
+        if self.budget is not None and not self.finishing:
+            self.begin_finish()
+        flat = self.model.flat() if self.model.mask is None else self.model.flat() * self.model.mask
+        parts = flat.detach().cpu().numpy()
+        ends = np.cumsum(self.model.sizes)[:-1]
+        specs = self.arch.tensors()
+        tensors = tuple(p.reshape(s.shape) for p, s in zip(np.split(parts, ends), specs, strict=True))
+        steps = torch.exp(self.model.log_step.detach()) if self.budget is not None else torch.empty(0)
+        codes = tuple(step_code(float(step)) for step in steps)
+        return FittedNet(self.arch, tensors, codes, self.problem.multiplier, self.done)
+
+
+def code_length(law: Law, symbols: NDArray[np.int32]) -> float:
+    """Ideal bits of symbols under a law."""
+    counts = np.bincount(np.abs(symbols).ravel(), minlength=1)
+    return float(counts @ bits(law)[: len(counts)])
+
+
+def train(
+    trainer: Trainer,
+    *,
+    seconds: float | None = None,
+    observer: Callable[[Pulse], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> FittedNet:
+    """Run a fit to its end.
+
+    Arguments:
+        trainer: the fit, new or resumed.
+        seconds: wall time it may take; its schedules then run by the clock where that is ahead of the steps.
+        observer: called after every step.
+        stop: polled before every step; True ends the fit at once with what there is.
+    """
+    start = time.monotonic()
+    before = trainer.time
+    while trainer.progress < 1 and not (stop and stop()):
+        trainer.step()
+        if seconds is not None:
+            trainer.time = before + (time.monotonic() - start) / seconds
+        if observer:
+            observer(trainer.pulse())
+    return trainer.fitted()

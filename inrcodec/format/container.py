@@ -1,0 +1,184 @@
+"""The container of version 1: a header of at most 32 bytes for a plain file, then sections without holes.
+
+    magic 8 | version 1 | features 1 | width varint | height varint | sections 1 |
+    (tag 1, length varint) x sections | CRC-32 4 | section bodies
+
+Reading goes magic, version, features, sizes against limits, lengths against the file's length, CRC; only then is a
+section looked at. The CRC covers every byte of the file but its own four.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from inrcodec.errors import BadMagic, BitstreamError, ChecksumMismatch, Truncated, UnsupportedVersion
+from inrcodec.format.varint import Reader, varint
+from inrcodec.limits import MAX_SECTIONS, Limits
+
+MAGIC = b"\x89INR\r\n\x1a\n"
+"""As PNG's: the high bit catches seven-bit transfers, the line ends catch text mode, ^Z stops a DOS ``type``."""
+
+VERSION = 1
+GRAY = 0x01
+"""Feature bit: one channel instead of three."""
+DEEP = 0x02
+"""Feature bit: 16 bits a sample instead of 8."""
+KNOWN_FEATURES = GRAY | DEEP
+CRC_BYTES = 4
+
+INRIMAGE = b"#INRIMAGE-4#{"
+"""The older owner of the ``.inr`` ending: volumes for medical imaging."""
+
+
+class Tag(IntEnum):
+    """What a section holds. Tags ascend in a file; unknown ones are refused."""
+
+    SIREN = 1
+    LAWS = 2
+    SYMBOLS = 3
+    HALVES = 4
+
+
+@dataclass(frozen=True)
+class Header:
+    """The picture a file stands for.
+
+    Attributes:
+        width: columns, at least 1.
+        height: rows, at least 1.
+        channels: 1 or 3.
+        depth: bits a sample, 8 or 16.
+    """
+
+    width: int
+    height: int
+    channels: int = 3
+    depth: int = 8
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the picture."""
+        return self.width * self.height
+
+    @property
+    def features(self) -> int:
+        """The feature byte."""
+        return (GRAY if self.channels == 1 else 0) | (DEEP if self.depth == 16 else 0)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A parsed file.
+
+    Attributes:
+        header: the picture's size and kind.
+        sections: bodies by tag, in file order.
+        offsets: first byte of each body.
+        header_bytes: bytes before the first body, CRC included.
+    """
+
+    header: Header
+    sections: Mapping[Tag, bytes]
+    offsets: Mapping[Tag, int] = field(default_factory=dict)
+    header_bytes: int = 0
+
+
+def write(header: Header, sections: Mapping[Tag, bytes]) -> bytes:
+    """Lay out a file.
+
+    Arguments:
+        header: the picture.
+        sections: bodies by tag, the tags ascending.
+
+    Returns:
+        The whole file.
+    """
+    table = b"".join(bytes([tag]) + varint(len(body)) for tag, body in sections.items())
+    head = MAGIC + bytes([VERSION, header.features]) + varint(header.width) + varint(header.height)
+    head += bytes([len(sections)]) + table
+    bodies = b"".join(sections.values())
+    return head + zlib.crc32(bodies, zlib.crc32(head)).to_bytes(CRC_BYTES, "big") + bodies
+
+
+def header_size(header: Header, lengths: Mapping[Tag, int]) -> int:
+    """Bytes before the first section body for bodies of the given lengths."""
+    sizes = len(varint(header.width)) + len(varint(header.height))
+    return len(MAGIC) + 3 + sizes + sum(1 + len(varint(n)) for n in lengths.values()) + CRC_BYTES
+
+
+def _check_magic(data: bytes) -> None:
+    if data[: len(MAGIC)] == MAGIC:
+        return
+    if data[: len(INRIMAGE)] == INRIMAGE:
+        raise BadMagic("this is an INRIMAGE-4 volume (another format with the ending .inr), not an inrcodec file")
+    if len(data) < len(MAGIC) and MAGIC.startswith(data):
+        raise Truncated(f"the file ends after {len(data)} bytes, inside the magic number")
+    if data[:1] == b"\x09" and data[1:4] == b"INR":
+        raise BadMagic("not an inrcodec file: the high bit of the magic was stripped (a seven-bit transfer?)")
+    if data[:4] == MAGIC[:4]:
+        raise BadMagic("not an inrcodec file, or its line ends were converted (a text-mode transfer?)")
+    raise BadMagic("not an inrcodec file (wrong magic number)")
+
+
+def read(data: bytes, limits: Limits | None = None) -> Container:
+    """Parse and check a file; nothing is allocated beyond slices of ``data``.
+
+    Arguments:
+        data: the whole file, any bytes at all.
+        limits: what the decoder agrees to; the default ones if left out.
+
+    Raises:
+        BadMagic, UnsupportedVersion, Truncated, ChecksumMismatch, LimitError: as their names say.
+        BitstreamError: the header contradicts itself.
+    """
+    limits = limits or Limits()
+    _check_magic(data)
+    reader = Reader(data, len(MAGIC))
+    version = reader.byte("version")
+    if version != VERSION:
+        raise UnsupportedVersion(f"format version {version}; this decoder knows version {VERSION}")
+    features = reader.byte("features")
+    if features & ~KNOWN_FEATURES:
+        raise UnsupportedVersion(
+            f"unknown feature bits 0x{features & ~KNOWN_FEATURES:02x}; a newer inrcodec wrote this"
+        )
+    width, height = reader.varint("width"), reader.varint("height")
+    if not (width and height):
+        raise BitstreamError(f"a picture of {width}x{height} pixels is empty")
+    limits.check_size(width, height)
+    table = _section_table(reader)
+    crc_at = reader.position
+    crc = int.from_bytes(reader.take(CRC_BYTES, "checksum"), "big")
+    declared = reader.position + sum(table.values())
+    if declared != len(data):
+        problem = "ends early" if declared > len(data) else "goes on too long"
+        raise Truncated(f"the file {problem}: its header declares {declared} bytes, it has {len(data)}")
+    if zlib.crc32(data[crc_at + CRC_BYTES :], zlib.crc32(data[:crc_at])) != crc:
+        raise ChecksumMismatch("the checksum does not match: the file is damaged")
+    header_bytes = reader.position
+    offsets, sections = {}, {}
+    for tag, length in table.items():
+        offsets[tag] = reader.position
+        sections[tag] = reader.take(length, f"section {tag.name}")
+    channels, depth = (1 if features & GRAY else 3), (16 if features & DEEP else 8)
+    return Container(Header(width, height, channels, depth), sections, offsets, header_bytes)
+
+
+def _section_table(reader: Reader) -> dict[Tag, int]:
+    count = reader.byte("number of sections")
+    if count > MAX_SECTIONS:
+        raise BitstreamError(f"{count} sections; a file has at most {MAX_SECTIONS}")
+    table: dict[Tag, int] = {}
+    for _ in range(count):
+        code = reader.byte("section tag")
+        try:
+            tag = Tag(code)
+        except ValueError:
+            raise UnsupportedVersion(f"unknown section {code} at byte {reader.position - 1}") from None
+        if table and tag <= max(table):
+            raise BitstreamError(f"section {tag.name} is repeated or out of order (byte {reader.position - 1})")
+        table[tag] = reader.varint(f"length of section {tag.name}")
+    return table

@@ -1,0 +1,8 @@
+"""Pictures in and out of files, through Pillow: modes, depth, orientation, colour profiles, alpha, metadata."""
+
+from __future__ import annotations
+
+from inrcodec.image.load import LoadedImage, load_image
+from inrcodec.image.save import FORMATS, format_of, picture_bytes, save_image
+
+__all__ = ["FORMATS", "LoadedImage", "format_of", "load_image", "picture_bytes", "save_image"]

@@ -1,0 +1,52 @@
+"""Opacity: dropped with a remark, or composited over a colour. The format does not carry it yet."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from inrcodec.image.samples import Samples
+
+Colour = tuple[int, int, int]
+
+
+def parse_alpha(text: str) -> Colour | None:
+    """Read the choice: ``"drop"`` -> None, ``"#rrggbb"`` -> its three 8-bit levels.
+
+    Raises:
+        ValueError: neither of the two.
+    """
+    if text == "drop":
+        return None
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise ValueError(f"alpha is 'drop' or a colour like #ffffff, not {text!r}")
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def flatten(samples: Samples, background: Colour | None) -> tuple[Samples, list[str]]:
+    """Take the opacity away.
+
+    Args:
+        samples: gray or RGB samples with an opacity, or without.
+        background: the colour to composite over, 8 bits a level; None keeps the colours as they are.
+
+    Returns:
+        Opaque samples (gray over a colour that is not gray becomes RGB), and a remark where a pixel was not opaque.
+    """
+    alpha = samples.alpha
+    if alpha is None:
+        return samples, []
+    peak = (1 << samples.depth) - 1
+    opaque = replace(samples, alpha=None)
+    if (alpha == peak).all():
+        return opaque, []
+    if background is None:
+        return opaque, ["alpha channel dropped (--alpha '#ffffff' composites over white)"]
+    levels = background[:1] if samples.array.shape[2] == 1 and len(set(background)) == 1 else background
+    under = np.asarray(levels, dtype=np.int64) * (peak // 255)
+    weight = alpha.astype(np.int64)
+    blended = (samples.array.astype(np.int64) * weight + under * (peak - weight) + peak // 2) // peak
+    text = "#" + "".join(f"{level:02x}" for level in background)
+    return Samples(blended.astype(samples.array.dtype), samples.depth), [f"alpha composited over {text}"]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int]
+Capture = pytest.CaptureFixture[str]
+
+
+def test_text_shows_the_picture_and_the_sections(run: Run, coded: Path, capsys: Capture) -> None:
+    assert run("info", coded) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.startswith(str(coded))
+    assert "24 x 16, RGB, 8 bits a sample" in captured.out
+    size = coded.stat().st_size
+    assert f"{size} bytes" in captured.out
+    sections = captured.out[captured.out.index("section") :]
+    counts = [int(number) for number in re.findall(r"^  \w+ +\d+ +(\d+) ", sections, re.MULTILINE)]
+    assert sum(counts) == size
+    assert re.search(rf"total +{size}$", sections, re.MULTILINE)
+
+
+def test_json_adds_up(run: Run, coded: Path, capsys: Capture) -> None:
+    assert run("info", coded, "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["width"], record["height"], record["channels"], record["depth"]) == (24, 16, 3, 8)
+    assert sum(section["bytes"] for section in record["sections"]) == record["bytes"] == coded.stat().st_size
+    assert record["bpp"] == pytest.approx(8 * record["bytes"] / 384)
+    assert "tensors" not in record
+
+
+def test_verbose_shows_the_tensors(run: Run, coded: Path, capsys: Capture) -> None:
+    assert run("info", coded, "-v", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert sum(tensor["total"] for tensor in record["tensors"]) == record["params"]
+    assert all(0 <= tensor["kept"] <= tensor["total"] for tensor in record["tensors"])
+    assert run("info", coded, "-v") == 0
+    text = capsys.readouterr().out
+    assert all(tensor["name"] in text for tensor in record["tensors"])
+
+
+def test_pixels_are_never_decoded(run: Run, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from inrcodec import decoder
+
+    monkeypatch.delattr(decoder, "decode_pixels")
+    monkeypatch.delattr(decoder, "render")
+    assert run("info", coded) == 0
+    assert run("info", coded, "-v") == 0
+
+
+def test_several_files_and_a_bad_one(run: Run, coded: Path, photo: Path, capsys: Capture) -> None:
+    assert run("info", coded, photo) == 4
+    captured = capsys.readouterr()
+    assert str(coded) in captured.out
+    assert "not an inrcodec file" in captured.err

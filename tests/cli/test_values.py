@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import click
+import pytest
+
+from inrcodec.cli.values import alpha, duration, layers, override, size, window
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("12000", 12000), ("12k", 12000), ("12K", 12000), ("1.5k", 1500), ("12kB", 12000), ("12KiB", 12288),
+     (".5M", 500000), ("1 MiB", 1 << 20), ("7b", 7)],
+)  # fmt: skip
+def test_sizes(text: str, value: int) -> None:
+    assert size(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "k", "12q", "-5", "0", "0.1", "1e3", "12 k k", "nan"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("10m", 600), ("1h", 3600), ("1h30m", 5400), ("0.5s", 0.5), ("1M", 60)],
+)
+def test_times(text: str, seconds: float) -> None:
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1d", "1h30", "m", "1 h", "inf"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        duration(text)
+
+
+def test_layers() -> None:
+    assert layers("4x64") == "4x64"
+    for text in ("4", "x64", "4x", "0x64", "4x0", "4x64x2", "-4x64", "4X64"):
+        with pytest.raises(click.BadParameter):
+            layers(text)
+
+
+def test_alpha() -> None:
+    assert alpha("drop") == "drop"
+    assert alpha("#00ff7f") == "#00ff7f"
+    with pytest.raises(click.BadParameter, match="not supported yet"):
+        alpha("keep")
+    with pytest.raises(click.BadParameter, match="neither"):
+        alpha("white")
+
+
+def test_windows() -> None:
+    assert window("1,2,30,40") == (1, 2, 30, 40)
+    for text in ("1,2,3", "1,2,3,0", "-1,2,3,4", "1, 2, 3, 4", "a,b,c,d"):
+        with pytest.raises(click.BadParameter):
+            window(text)
+
+
+def test_overrides() -> None:
+    assert override("lr=1e-3") == ("lr", "1e-3")
+    assert override(" name = a=b ") == ("name", "a=b")
+    for text in ("lr", "=1", "lr=", ""):
+        with pytest.raises(click.BadParameter):
+            override(text)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.coding.law import step_code, step_size
+from inrcodec.fit.canvas import Canvas
+from inrcodec.fit.model import Relaxation, SparseSiren, coin_init, hard_symbols
+from inrcodec.net.arch import Arch
+from inrcodec.net.forward import forward
+
+
+def test_coin_initialisation_has_the_published_ranges() -> None:
+    arch = Arch((64, 64), w0=30)
+    tensors = dict(
+        zip(
+            (s.name for s in arch.tensors()),
+            coin_init(arch, torch.zeros(3), torch.Generator().manual_seed(0)),
+            strict=True,
+        )
+    )
+    for name, bound in (("W0", 1 / 2), ("W1", math.sqrt(6 / 64) / 30), ("W2", math.sqrt(6 / 64) / 30)):
+        assert float(tensors[name].abs().max()) <= bound
+        assert float(tensors[name].std()) == pytest.approx(bound / math.sqrt(3), rel=0.15)
+    assert tensors["b.out"].tolist() == [0, 0, 0]
+
+
+def test_gated_weights_start_at_the_scale_of_the_plain_net() -> None:
+    arch, mean = Arch((20, 20)), torch.full((3,), 0.5)
+    plain = SparseSiren(arch, mean, seed=3)
+    gated = SparseSiren(arch, mean, gate_kind="median", droprate=0.5, seed=3)
+    assert torch.allclose(gated.levels() * gated.steps(), plain.flat(), atol=1e-6)
+
+
+def test_torch_and_numpy_draw_the_same_picture(canvas: Canvas) -> None:
+    arch = Arch((12, 9, 7), w0_first=25)
+    model = SparseSiren(arch, canvas.samples.mean(0), seed=1)
+    tensors = {s.name: w.detach().numpy() for s, w in zip(arch.tensors(), model.weights, strict=True)}
+    expected = forward(arch, tensors, canvas.coords.numpy())
+    assert np.abs(model(canvas.coords, model.flat()).detach().numpy() - expected).max() < 1e-5
+
+
+def test_purged_gates_leave_zeros_that_stay(canvas: Canvas) -> None:
+    model = SparseSiren(Arch((8, 8)), canvas.samples.mean(0), gate_kind="median", droprate=0.5)
+    assert model.log_alpha is not None
+    with torch.no_grad():
+        model.log_alpha[::2] = -3.0
+        model.log_alpha[1::2] = 3.0
+    before = model.levels()
+    model.purge()
+    assert model.open_probability() is None
+    assert torch.allclose(model.levels(), before)
+    assert (model.levels()[::2] == 0).all()
+    for weight in model.weights:
+        weight.data += 1.0
+    assert (model.levels()[::2] == 0).all()
+    assert (model.levels()[1::2] != 0).all()
+
+
+def test_effective_weights_follow_the_relaxation() -> None:
+    model = SparseSiren(Arch((6,)), torch.zeros(3))
+    model.log_step.data -= 3.0
+    levels = model.levels()
+    hard = model.effective(levels, Relaxation("hard"))
+    assert torch.allclose(hard, levels.round() * model.steps())
+    assert torch.allclose(model.effective(levels, Relaxation("none")), model.flat())
+    soft = [model.effective(levels, Relaxation("soft", 0.1, 0.2)) for _ in range(2)]
+    assert not torch.equal(soft[0], soft[1])
+
+
+def test_snapped_steps_can_be_transmitted() -> None:
+    model = SparseSiren(Arch((6,)), torch.zeros(3))
+    model.log_step.data -= torch.linspace(0.1, 7, len(model.log_step))
+    model.snap_steps()
+    for step in torch.exp(model.log_step).tolist():
+        assert step == pytest.approx(step_size(step_code(step)), rel=1e-6)
+
+
+def test_hard_symbols_have_the_shapes_of_the_file() -> None:
+    arch = Arch((6, 5), outputs=1)
+    symbols = hard_symbols(SparseSiren(arch, torch.zeros(1)))
+    assert [s.shape for s in symbols] == [spec.shape for spec in arch.tensors()]
+    assert all(s.dtype == np.int32 for s in symbols)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from inrcodec.errors import TargetError
+from inrcodec.fit.methods import METHODS, method
+from inrcodec.fit.sizing import BITS_PER_WEIGHT, auto_dense, auto_sparse, payload_budget, smallest_file
+from inrcodec.format.container import Header
+
+KODAK = Header(768, 512)
+
+
+@pytest.mark.parametrize("bpp", [0.07, 0.15, 0.3, 0.6])
+def test_the_automatic_net_fills_the_budget(bpp: float) -> None:
+    cap = int(bpp * KODAK.pixels / 8)
+    arch = auto_sparse(KODAK, cap)
+    assert 0.9 < arch.params * BITS_PER_WEIGHT / payload_budget(KODAK, arch, cap) <= 1.0
+    assert arch.depth == 5
+
+
+def test_more_bytes_more_weights() -> None:
+    params = [auto_sparse(KODAK, cap).params for cap in (70, 150, 400, 1000, 3000, 10000, 40000)]
+    assert params == sorted(params)
+
+
+@pytest.mark.parametrize("bpp", [0.07, 0.15, 0.3, 0.6])
+def test_coin_fills_the_cap_with_sixteen_bit_weights(bpp: float) -> None:
+    cap = int(bpp * KODAK.pixels / 8)
+    arch = auto_dense(KODAK, cap)
+    used = 16 * arch.params / payload_budget(KODAK, arch, cap, halves=True)
+    assert 0.99 < used <= 1.0
+    assert max(arch.hidden[:-1]) - min(arch.hidden[:-1]) <= 1
+
+
+def test_hopeless_caps_name_the_smallest_file() -> None:
+    for size in (auto_sparse, auto_dense):
+        with pytest.raises(TargetError) as caught:
+            size(KODAK, 30)
+        assert caught.value.smallest_bytes is not None
+        size(KODAK, caught.value.smallest_bytes)  # the named size works
+    assert smallest_file(KODAK) < 60
+
+
+def test_the_registry_knows_its_methods() -> None:
+    assert set(METHODS) == {"l0", "coin"}
+    assert method("l0").quantised
+    assert not method("coin").quantised
+    with pytest.raises(ValueError, match="l0, coin"):
+        method("magic")
+
+
+def test_layers_override_the_automatic_size() -> None:
+    arch = method("l0").size(Header(64, 64, 1), 4000, "3x17")
+    assert (arch.hidden, arch.outputs) == ((17, 17, 17), 1)
+    with pytest.raises(ValueError, match="layers look like"):
+        method("l0").size(KODAK, 4000, "big")
+
+
+def test_guesses_grow_with_quality() -> None:
+    guesses = [method("l0").guess(KODAK, goal) for goal in (20, 24, 28, 32)]
+    assert guesses == sorted(set(guesses))

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.fit.canvas import Canvas
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.train import FittedNet, Pulse, Trainer, train
+from inrcodec.net.arch import Arch
+from tests.fit.conftest import waves
+
+BUDGET = 2200.0
+
+
+def _flat(fitted: FittedNet) -> np.ndarray:
+    return np.concatenate([tensor.ravel() for tensor in fitted.tensors])
+
+
+def test_a_fit_learns_the_picture(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    trainer = Trainer(canvas, arch, config, None)
+    start = canvas.mse(trainer.model, trainer.model.flat().detach())
+    train(trainer)
+    assert canvas.mse(trainer.model, trainer.model.flat().detach()) < 0.3 * start
+
+
+def test_the_rate_ends_near_the_budget(trained: tuple[Canvas, FittedNet, float]) -> None:
+    from inrcodec.fit.landing import Search
+
+    canvas, fitted, budget = trained
+    search = Search(canvas, fitted)
+    assert search.bits(search.symbols) == pytest.approx(budget, rel=0.1)
+
+
+def test_every_pixel_is_seen_once_an_epoch(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    trainer = Trainer(canvas, arch, config, None)
+    seen = []
+    for step in range(canvas.count // config.batch):
+        trainer.done = step
+        seen.append(trainer.batch())
+    joined = torch.cat(seen)
+    assert len(joined.unique()) == len(joined) == canvas.count // config.batch * config.batch
+
+
+def test_phases_follow_each_other(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    trainer = Trainer(canvas, arch, config, BUDGET)
+    kinds = []
+    while trainer.progress < 1:
+        trainer.step()
+        kinds.append(trainer.relaxation().kind)
+    changes = [kinds[0]] + [b for a, b in pairwise(kinds) if a != b]
+    assert changes == ["none", "soft", "hard"]
+
+
+def test_gates_prune_under_a_tight_budget(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    eager = replace(config, press=0.2, finish=0.3, gate_lr=0.1)
+    gated = train(Trainer(canvas, arch, eager, 500.0))
+    free = train(Trainer(canvas, arch, replace(eager, gates="none"), 500.0))
+    assert (_flat(gated) == 0).sum() > (_flat(free) == 0).sum() + 20
+
+
+@pytest.mark.parametrize("gates", ["median", "sample", "none"])
+@pytest.mark.parametrize("stop_at", [20, 190, 230])
+def test_a_resumed_fit_ends_in_the_same_weights(
+    canvas: Canvas, arch: Arch, config: FitConfig, gates: str, stop_at: int
+) -> None:
+    settings = replace(config, gates=gates)
+    whole = train(Trainer(canvas, arch, settings, BUDGET, seed=5))
+    first = Trainer(canvas, arch, settings, BUDGET, seed=5)
+    for _ in range(stop_at):
+        first.step()
+    buffer = io.BytesIO()
+    torch.save(first.state_dict(), buffer)
+    buffer.seek(0)
+    second = Trainer(canvas, arch, settings, BUDGET, seed=5)
+    second.load_state_dict(torch.load(buffer, weights_only=True))
+    again = train(second)
+    assert np.array_equal(_flat(whole), _flat(again))
+    assert whole.step_codes == again.step_codes
+
+
+def test_same_seed_same_weights_other_seed_other_weights(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    short = replace(config, steps=30)
+    one, two, other = (_flat(train(Trainer(canvas, arch, short, BUDGET, seed))) for seed in (1, 1, 2))
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_the_clock_ends_a_fit(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    trainer = Trainer(canvas, arch, replace(config, steps=10**6), BUDGET)
+    fitted = train(trainer, seconds=0.5)
+    assert 0 < fitted.steps < 10**6
+    assert trainer.finishing
+    assert len(fitted.step_codes) == len(arch.tensors())
+
+
+def test_stop_ends_a_fit_with_steps_that_meet_the_budget(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    from inrcodec.fit.landing import Search
+
+    pulses: list[Pulse] = []
+    fitted = train(Trainer(canvas, arch, config, BUDGET), observer=pulses.append, stop=lambda: len(pulses) >= 40)
+    assert fitted.steps == 40
+    search = Search(canvas, fitted)
+    assert search.bits(search.symbols) <= 1.05 * BUDGET
+
+
+def test_dual_restarts_drop_the_multiplier(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    generous = replace(config, dual_restarts=True, dual="ascent")
+    fitted = train(Trainer(canvas, arch, generous, 50 * BUDGET))
+    assert fitted.multiplier == 0.0
+
+
+def test_fitted_nets_survive_their_state(trained: tuple[Canvas, FittedNet, float]) -> None:
+    fitted = trained[1]
+    again = FittedNet.from_state(fitted.state())
+    assert np.array_equal(_flat(fitted), _flat(again))
+    assert (again.arch, again.step_codes, again.steps) == (fitted.arch, fitted.step_codes, fitted.steps)
+
+
+def test_gray_and_one_pixel_pictures_can_be_fitted(config: FitConfig) -> None:
+    for pixels in (waves(20, 10, 1), waves(1, 1), waves(7, 1)):
+        canvas = Canvas.of(pixels)
+        fitted = train(Trainer(canvas, Arch((6,), pixels.channels), replace(config, steps=40), 600.0))
+        assert np.isfinite(_flat(fitted)).all()

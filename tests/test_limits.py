@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from inrcodec.coding.law import LARGEST_CODES, largest_symbol
+from inrcodec.errors import BitstreamError, LimitError
+from inrcodec.limits import MAX_SYMBOL, Limits
+
+SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100)
+
+
+@pytest.mark.parametrize(
+    ("fits", "exceeds"),
+    [
+        (lambda: SMALL.check_size(10, 5), lambda: SMALL.check_size(11, 1)),
+        (lambda: SMALL.check_size(5, 10), lambda: SMALL.check_size(1, 11)),
+        (lambda: SMALL.check_size(5, 10), lambda: SMALL.check_size(6, 9)),
+        (lambda: SMALL.check_params(7), lambda: SMALL.check_params(8)),
+        (lambda: SMALL.check_work(20, 5), lambda: SMALL.check_work(101, 1)),
+    ],
+)
+def test_the_limit_itself_is_allowed_and_one_more_is_not(fits: Callable[[], None], exceeds: Callable[[], None]) -> None:
+    fits()
+    with pytest.raises(LimitError, match="limit"):
+        exceeds()
+
+
+def test_a_file_over_the_limits_counts_as_a_bad_file() -> None:
+    assert issubclass(LimitError, BitstreamError)
+
+
+def test_defaults_hold_what_the_format_allows_in_practice() -> None:
+    Limits().check_size(65535, 4096)
+    Limits().check_work(768 * 512, 1 << 22)
+    with pytest.raises(LimitError):
+        Limits().check_size(65535, 65535)
+
+
+def test_largest_symbol_is_that_of_the_last_code() -> None:
+    assert largest_symbol(LARGEST_CODES - 1) == MAX_SYMBOL
