@@ -54,7 +54,7 @@ class View:
         if not wishes:
             return width, height
         if not 0 < wishes[0] < 1e9:  # also refuses NaN; the decoder's limits come later and are tighter
-            raise ValueError(f"cannot draw a picture at {wishes[0]:.4g}")
+            raise ValueError(f"cannot draw a picture at {wishes[0]}")
         factor = self.scale if self.scale is not None else (self.width / width if self.width else wishes[0] / height)
         return (
             self.width or max(1, round(width * factor)),

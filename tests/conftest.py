@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.law import step_code
@@ -13,6 +14,9 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 from inrcodec.net.arch import Arch
+
+settings.register_profile("inrcodec", deadline=None)  # a busy machine is no failure
+settings.load_profile("inrcodec")
 
 MakeStream = Callable[..., Stream]
 MakeFile = Callable[..., bytes]

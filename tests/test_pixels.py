@@ -36,10 +36,11 @@ def test_properties() -> None:
 
 @pytest.mark.parametrize(("depth", "dtype"), [(8, np.uint8), (16, np.uint16)])
 def test_every_level_survives_the_way_to_floats_and_back(depth: int, dtype: type) -> None:
-    levels = np.arange(1 << depth).astype(dtype).reshape(16, -1, 1)
+    levels: np.ndarray[Any, Any] = np.arange(1 << depth).astype(dtype).reshape(16, -1, 1)
     unit = Pixels(levels, depth).unit()
-    assert (unit.dtype, unit.min(), unit.max()) == (np.float32, 0.0, 1.0)
-    back = Pixels.from_unit(unit, *levels.shape[:2], depth)
+    assert unit.dtype == np.float32
+    assert (unit.min(), unit.max()) == (0.0, 1.0)
+    back = Pixels.from_unit(unit, levels.shape[0], levels.shape[1], depth)
     assert np.array_equal(back.array, levels)
     assert back.depth == depth
 

@@ -41,7 +41,7 @@ def combined(codes: list[int]) -> int:
     return failures.pop() if len(failures) == 1 else FAILED
 
 
-def describe(error: BaseException) -> str:
+def describe(error: BaseException) -> str:  # noqa: PLR0911 - one line for each kind of error
     """One line for people. Errors nobody foresaw say their kind, so that a report of them is of use."""
     if isinstance(error, TargetError):
         return _describe_target(error)
@@ -49,6 +49,8 @@ def describe(error: BaseException) -> str:
         return str(error)
     if isinstance(error, click.ClickException):
         return error.format_message()
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed, and this needs it"
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, OSError) and error.strerror:

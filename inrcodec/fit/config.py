@@ -13,8 +13,10 @@ class FitConfig:
     Attributes:
         steps: optimiser steps, the hard-rounding finish included.
         batch: pixels a step, drawn without replacement epoch by epoch.
-        lr: peak learning rate of the weights of a 64-wide layer (Adam; cosine to 1 %; wider layers learn slower).
-        beta2: Adam's second-moment decay; 0.99 rides out the spikes of a SIREN's gradients.
+        lr: peak learning rate of a net of 7 layers of 64 (cosine to 1 %; wider or deeper ones learn slower).
+        optimizer: ``soap`` (Shampoo's eigenbasis, Vyas et al. 2024) or ``adam``.
+        betas: decay of the optimiser's first and second moments.
+        refresh: steps between updates of SOAP's eigenbasis.
         warmup: steps of linear learning-rate warm-up.
         gates: ``median`` (deterministic), ``sample`` or ``none``.
         gate_lr: learning rate of the gates' log-alpha.
@@ -36,20 +38,21 @@ class FitConfig:
         landing: rounds of rate-distortion search after the fit, at most.
     """
 
-    steps: int = 9000
+    steps: int = 12000
     batch: int = 2048
-    lr: float = 7e-4
+    lr: float = 5e-4
     warmup: int = 100
-    beta2: float = 0.99
-    clip: float = 0.0
+    optimizer: str = "soap"
+    betas: tuple[float, float] = (0.95, 0.95)
+    refresh: int = 10
     gates: str = "median"
     gate_lr: float = 5e-3
     droprate: float = 0.05
     step_lr: float = 1e-3
     temperature: tuple[float, float] = (0.35, 0.08)
     sigma: tuple[float, float] = (0.22, 0.15)
-    press: float = 0.7
-    finish: float = 0.2
+    press: float = 0.85
+    finish: float = 0.1
     multiplier: float = 0.65
     dual: str = "nupi"
     dual_lr: float = 0.01
@@ -67,7 +70,7 @@ class FitConfig:
         Raises:
             ValueError: naming the field.
         """
-        choices = {"gates": ("median", "sample", "none"), "dual": ("nupi", "ascent")}
+        choices = {"gates": ("median", "sample", "none"), "dual": ("nupi", "ascent"), "optimizer": ("soap", "adam")}
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")

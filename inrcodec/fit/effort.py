@@ -7,7 +7,7 @@ from inrcodec.net.arch import Arch
 
 EFFORTS = range(1, 10)
 
-_STEPS = {1: 1_500, 2: 3_000, 3: 5_000, 4: 8_000, 5: 14_000, 6: 25_000, 7: 50_000, 8: 100_000, 9: 200_000}
+_STEPS = {1: 1_500, 2: 3_000, 3: 5_000, 4: 8_000, 5: 12_000, 6: 24_000, 7: 50_000, 8: 100_000, 9: 200_000}
 
 
 def effort_config(effort: int) -> FitConfig:

@@ -8,6 +8,8 @@ SIREN whatever the picture and the budget, so one start and one gain serve all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cooper
 import torch
 from cooper.optim import AlternatingDualPrimalOptimizer, nuPI
@@ -61,7 +63,7 @@ def dual_optimizer(problem: RateProblem, config: FitConfig) -> torch.optim.Optim
 
 
 def constrained_optimizer(
-    problem: RateProblem, primal: torch.optim.Optimizer, dual: torch.optim.Optimizer
+    problem: RateProblem, primals: Sequence[torch.optim.Optimizer], dual: torch.optim.Optimizer
 ) -> AlternatingDualPrimalOptimizer:
     """Dual step first, then the primal step at the new multiplier (Cooper's advice for a start)."""
-    return AlternatingDualPrimalOptimizer(cmp=problem, primal_optimizers=primal, dual_optimizers=dual)
+    return AlternatingDualPrimalOptimizer(cmp=problem, primal_optimizers=list(primals), dual_optimizers=dual)

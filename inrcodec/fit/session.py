@@ -224,8 +224,8 @@ class Session:
         if not isinstance(weights, Symbols):
             return found
         best = found
-        low, high = 0.0, 1.5 * (found.psnr - goal) / 2.8
-        for _ in range(5):
+        low, high = 0.0, min(0.9, 2.5 * (found.psnr - goal) / 2.8)
+        for _ in range(6):
             cut = (low + high) / 2
             search = Search.of(self.canvas, weights)
             search.saved((1 - cut) * sum(weights.tensor_bits()))

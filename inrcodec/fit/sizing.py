@@ -10,6 +10,9 @@ from inrcodec.net.arch import Arch
 BITS_PER_WEIGHT = 5.9
 """Payload bits a weight where the best pictures were found (see benchmarks/results/sizing.tsv)."""
 
+MAX_AUTO_DEPTH = 7
+"""Deeper is better per weight up to here, as long as layers stay wider than they are many."""
+
 SMALLEST = (1,)
 """Hidden widths of the smallest network there is."""
 
@@ -36,12 +39,12 @@ def auto_sparse(header: Header, cap: int) -> Arch:
             smallest_bytes=smallest_file(header),
         )
     best = Arch(SMALLEST, header.channels)
-    for depth in range(1, 6):
+    for depth in range(1, MAX_AUTO_DEPTH + 1):
         for width in range(1, 513):
             arch = Arch((width,) * depth, header.channels)
             if payload_budget(header, arch, cap) < BITS_PER_WEIGHT * arch.params:
                 break
-            if depth == 1 or width >= 8 + 4 * depth:
+            if depth == 1 or width >= 6 + 2 * depth:
                 best = arch
     return best
 

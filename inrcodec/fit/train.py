@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pytorch_optimizer.optimizer.soap import SOAP
 from torch import Tensor
 
 from inrcodec.coding.estimate import fit_law
@@ -102,17 +103,10 @@ class Trainer:
         ).to(self.device)
         self.model.tensor_of = self.model.tensor_of.to(self.device)
         self.problem = RateProblem(config.multiplier)
-        groups = self._weight_groups()
-        if budget is not None:
-            groups.append({"params": [self.model.log_step], "lr": config.step_lr})
-            if self.model.log_alpha is not None:
-                groups.append({"params": [self.model.log_alpha], "lr": config.gate_lr})
-        self.primal = torch.optim.Adam(groups, betas=(0.9, config.beta2))
-        self.peaks = [float(group["lr"]) for group in self.primal.param_groups]
-        if config.clip:
-            self.primal.register_step_pre_hook(self._clip)
+        self.primals = self._optimizers()
+        self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
         self.dual = dual_optimizer(self.problem, config)
-        self.optimizer = constrained_optimizer(self.problem, self.primal, self.dual)
+        self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
         self.done = 0
         self.time = 0.0
         self.pressed = self.finishing = False
@@ -121,16 +115,34 @@ class Trainer:
         self.curve: CostCurve | None = None
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
-    def _clip(self, *_: object) -> None:
-        torch.nn.utils.clip_grad_norm_(self.model.weights, self.config.clip)
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """One for the weights and, where bits have a price, Adam for steps and gates."""
+        config, groups = self.config, self._weight_groups()
+        if config.optimizer == "soap":
+            weights: torch.optim.Optimizer = SOAP(
+                groups, betas=config.betas, weight_decay=0.0, precondition_frequency=config.refresh
+            )
+        else:
+            weights = torch.optim.Adam(groups, betas=config.betas)
+        if self.budget is None:
+            return [weights]
+        rest: list[dict[str, object]] = [{"params": [self.model.log_step], "lr": config.step_lr}]
+        if self.model.log_alpha is not None:
+            rest.append({"params": [self.model.log_alpha], "lr": config.gate_lr})
+        return [weights, torch.optim.Adam(rest)]
 
     def _weight_groups(self) -> list[dict[str, object]]:
-        """One group a tensor; past the first layer a matrix learns at 1 / inputs, as its sums grow with them."""
+        """One group a tensor, each with its learning rate.
+
+        Past the first layer a matrix learns at 1 / inputs, as its sums grow with them; and all learn slower the deeper
+        the net, as a change is amplified on its way through the sines.
+        """
         inputs = [fan_in for fan_in, _ in self.arch.fan()]
+        base = self.config.lr * min(1.5, 7 / self.arch.depth)
         groups: list[dict[str, object]] = []
         for k, weight in enumerate(self.model.weights):
             scale = 64 / inputs[k] if 0 < k < len(inputs) else 1.0
-            groups.append({"params": [weight], "lr": self.config.lr * min(scale, 4.0)})
+            groups.append({"params": [weight], "lr": base * min(scale, 4.0)})
         return groups
 
     @property
@@ -178,8 +190,9 @@ class Trainer:
     def _schedule(self) -> None:
         warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
-        for group, peak in zip(self.primal.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * warm * (0.01 + 0.99 * cosine)
+        for primal, peaks in zip(self.primals, self.peaks, strict=True):
+            for group, peak in zip(primal.param_groups, peaks, strict=True):
+                group["lr"] = peak * warm * (0.01 + 0.99 * cosine)
 
     def _cmp_state(self, strict: float | None) -> dict[str, object]:
         model, index, violation = self.model, self.batch(), None
@@ -234,12 +247,9 @@ class Trainer:
         self.finishing = True
         self.model.log_alpha = None
         self.model.log_step.requires_grad_(False)
-        kept = len(self.model.weights)
-        for group in self.primal.param_groups[kept:]:
-            for parameter in group["params"]:
-                self.primal.state.pop(parameter, None)
-        self.primal.param_groups[kept:] = []
-        self.peaks = self.peaks[:kept]
+        for parameters in (group["params"] for primal in self.primals[1:] for group in primal.param_groups):
+            for parameter in parameters:
+                parameter.grad = None  # an optimiser passes over what has no gradient
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the rest of the fit, in plain types and tensors."""
@@ -253,7 +263,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "mask": self.model.mask,
             "generator": self.model.generator.get_state(),
-            "primal": self.primal.state_dict(),
+            "primal": [primal.state_dict() for primal in self.primals],
             "dual": self.dual.state_dict()["state"],
             "multiplier": self.problem.state_dict(),
             "curve": None if self.curve is None else list(self.curve.rows()),
@@ -268,7 +278,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.model.mask = state["mask"]
         self.model.generator.set_state(state["generator"])
-        self.primal.load_state_dict(state["primal"])
+        for primal, saved in zip(self.primals, state["primal"], strict=True):
+            primal.load_state_dict(saved)
         self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
         self.problem.load_state_dict(state["multiplier"])
         self.curve = None if state["curve"] is None else CostCurve(*state["curve"])

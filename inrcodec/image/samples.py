@@ -98,7 +98,7 @@ def _widened(samples: Samples, image: Image.Image, data: bytes) -> tuple[Samples
         (codec, box, offset, args), *rest = second.tile
         if rest or args != raw_mode.replace("L", "B"):
             return samples, ["16-bit samples read as 8 bits"]
-        second.tile = [type(second.tile[0])(codec, box, offset, raw_mode)]
+        second.tile = [(codec, box, offset, raw_mode)]  # type: ignore[list-item]  # old Pillows know plain tuples only
         low = np.asarray(second)
     high = samples.array if samples.alpha is None else np.concatenate([samples.array, samples.alpha], axis=2)
     wide = high.astype(np.uint16) << 8 | low

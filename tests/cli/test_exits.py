@@ -50,5 +50,6 @@ def test_foreseen_errors_are_plain_and_others_ask_for_a_report() -> None:
     assert describe(errors.ImageError("a.png: empty")) == "a.png: empty"
     assert describe(FileNotFoundError(2, "No such file", "a.png")) == "a.png: No such file"
     assert describe(OSError(28, "No space left")) == "No space left"
+    assert describe(ModuleNotFoundError("x", name="torch")) == "torch is not installed, and this needs it"
     assert describe(MemoryError()) == "not enough memory"
     assert describe(ZeroDivisionError("a\nb")) == "internal error, please report it: ZeroDivisionError: a b"

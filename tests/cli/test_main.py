@@ -84,11 +84,13 @@ def test_quiet_and_verbose_before_and_after_the_command(
     assert len(after) > len(short)
 
 
-def test_as_a_module_with_a_closed_pipe(shell: Shell) -> None:
+def test_as_a_module(shell: Shell) -> None:
     done = shell("--version")
     assert done.returncode == 0
     assert done.stdout.startswith(b"inrcodec ")
-    assert shell().returncode == 2 or b"Usage" in shell().stdout
+    done = shell("decode", "missing.inr")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode() == "error: missing.inr: No such file or directory\n"
 
 
 def test_completion(run: Run, capsys: pytest.CaptureFixture[str]) -> None:

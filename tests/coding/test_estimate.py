@@ -38,8 +38,12 @@ def _neighbours(law: Law) -> list[Law]:
 @pytest.mark.parametrize("kind", ["laplace", "normal", "uniform"])
 def test_no_neighbour_is_better(kind: str, spread: float) -> None:
     rng = np.random.default_rng(3)
-    draw = {"laplace": rng.laplace, "normal": rng.normal, "uniform": lambda _, s, n: rng.uniform(-s, s, n)}[kind]
-    symbols = np.rint(draw(0, spread, 400)).astype(np.int64)
+    draws = {
+        "laplace": rng.laplace(0, spread, 400),
+        "normal": rng.normal(0, spread, 400),
+        "uniform": rng.uniform(-spread, spread, 400),
+    }
+    symbols = np.rint(draws[kind]).astype(np.int64)
     law = fit_law(symbols, 5)
     best = _cost(law, symbols)
     assert best <= min(_cost(other, symbols) for other in _neighbours(law)) + 1e-6

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_largest_symbols_have_no_gap_over_a_sixteenth() -> None:
     reaches = [largest_symbol(code) for code in range(144)]
     assert reaches[:33] == list(range(33))
     assert reaches[-1] == 3968
-    assert all(a < b <= a * 17 / 16 + 1 for a, b in zip(reaches, reaches[1:], strict=False))
+    assert all(a < b <= a * 17 / 16 + 1 for a, b in pairwise(reaches))
 
 
 @given(LAWS)
@@ -76,7 +77,7 @@ def test_tables_are_symmetrical_probabilities(law: Law) -> None:
 def test_tails_follow_their_two_ratios(law: Law) -> None:
     tail = table(law)[law.largest + 1 :]
     expected = ratio(law.decay)
-    for now, following in zip(tail[:20], tail[1:20], strict=False):
+    for now, following in pairwise(tail[:20]):
         assert following == pytest.approx(now * expected, rel=1e-9)
         expected *= ratio(law.bend)
 

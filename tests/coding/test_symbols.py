@@ -60,7 +60,7 @@ def test_one_law_and_one_array_a_tensor() -> None:
     symbols = _symbols([1] * ARCH.params)
     for change in ({"laws": symbols.laws[1:]}, {"values": symbols.values[1:]}, {"laws": (*symbols.laws, Law(0, 0))}):
         with pytest.raises(BitstreamError, match="expected 5 tensors"):
-            replace(symbols, **change)  # type: ignore[arg-type]
+            replace(symbols, **change)
 
 
 def test_halves_are_big_endian_tensor_after_tensor() -> None:

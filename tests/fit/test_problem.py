@@ -11,7 +11,7 @@ def _solve(config: FitConfig, steps: int = 3000) -> tuple[float, float]:
     """Minimise ln(D) for D = 1 / r subject to r / 2 <= 1: the answer is r = 2 with multiplier 1 (-dlnD/dlnr)."""
     rate = torch.nn.Parameter(torch.tensor(0.5))
     problem = RateProblem(0.65)
-    primal = torch.optim.SGD([rate], lr=0.02)
+    primal = [torch.optim.SGD([rate], lr=0.02)]
     optimizer = constrained_optimizer(problem, primal, dual_optimizer(problem, config))
     for _ in range(steps):
         violation = rate / 2 - 1
@@ -36,7 +36,7 @@ def test_the_multiplier_rests_between_measurements_and_never_goes_negative() -> 
     weight = torch.nn.Parameter(torch.tensor(1.0))
     problem = RateProblem(0.1)
     optimizer = constrained_optimizer(
-        problem, torch.optim.SGD([weight], lr=0.0), dual_optimizer(problem, FitConfig(dual_lr=1.0))
+        problem, [torch.optim.SGD([weight], lr=0.0)], dual_optimizer(problem, FitConfig(dual_lr=1.0))
     )
 
     def roll(strict: float | None) -> float:
@@ -54,7 +54,7 @@ def test_the_primal_sees_the_surrogate_the_dual_the_measurement() -> None:
     problem = RateProblem(1.0)
     optimizer = constrained_optimizer(
         problem,
-        torch.optim.SGD([weight], lr=1.0),
+        [torch.optim.SGD([weight], lr=1.0)],
         dual_optimizer(problem, FitConfig(dual="ascent", dual_lr=0.1, measure=1)),
     )
     optimizer.roll(compute_cmp_state_kwargs={"log_mse": weight * 0.0, "violation": weight * 2.0, "strict": -0.5})

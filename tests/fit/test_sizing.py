@@ -15,7 +15,7 @@ def test_the_automatic_net_fills_the_budget(bpp: float) -> None:
     cap = int(bpp * KODAK.pixels / 8)
     arch = auto_sparse(KODAK, cap)
     assert 0.9 < arch.params * BITS_PER_WEIGHT / payload_budget(KODAK, arch, cap) <= 1.0
-    assert arch.depth == 5
+    assert arch.depth == 7
 
 
 def test_more_bytes_more_weights() -> None:

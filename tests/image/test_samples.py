@@ -67,7 +67,8 @@ def test_transparent_colour_counts_as_alpha(save: Save, mode: str, colour: Any, 
 @pytest.mark.parametrize("fmt", ["PNG", "TIFF", "PPM"])
 def test_sixteen_bit_gray_keeps_every_bit(save: Save, fmt: str) -> None:
     gray = _wide(4, 5, 1)[:, :, 0]
-    pixels = load_image(save(gray, fmt)).pixels
+    data = save(gray, fmt) if fmt != "PPM" else b"P5 5 4 65535\n" + gray.astype(">u2").tobytes()
+    pixels = load_image(data).pixels
     assert pixels.depth == 16
     np.testing.assert_array_equal(pixels.array[:, :, 0], gray)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,14 +28,12 @@ def test_tensors_of_a_small_net() -> None:
 @given(HIDDEN, st.sampled_from([1, 3]))
 def test_params_are_those_of_a_dense_net(hidden: tuple[int, ...], outputs: int) -> None:
     widths = (2, *hidden, outputs)
-    assert Arch(hidden, outputs).params == sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+    assert Arch(hidden, outputs).params == sum((a + 1) * b for a, b in pairwise(widths))
 
 
 def test_layers_get_their_own_biases_and_frequencies() -> None:
     arch = Arch((2, 3), 1, w0_first=7, w0=5)
-    tensors = {
-        spec.name: np.arange(1, spec.size + 1, dtype=np.float32).reshape(spec.shape) for spec in arch.tensors()
-    }
+    tensors = {spec.name: np.arange(1, spec.size + 1, dtype=np.float32).reshape(spec.shape) for spec in arch.tensors()}
     (w0, b0), (w1, b1), (w2, b2) = arch.layers(tensors)
     assert w0.tolist() == [[7, 14], [21, 28]]
     assert b0.tolist() == [7, 14]

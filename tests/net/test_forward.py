@@ -42,7 +42,8 @@ def test_it_is_the_formula(hidden: tuple[int, ...], outputs: int) -> None:
     coords = grid(*axes(7, 5, 7, 5))
     expected = [_naive(arch, tensors, float(u), float(v)) for u, v in coords]
     samples = forward(arch, tensors, coords)
-    assert (samples.shape, samples.dtype) == ((35, outputs), np.float32)
+    assert samples.shape == (35, outputs)
+    assert samples.dtype == np.float32
     np.testing.assert_allclose(samples, expected, atol=2e-5)
     assert samples.std(0).min() > 0.01
 

@@ -1,0 +1,267 @@
+"""FORMAT.md against the code: every table, and the Python blocks run on real files."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inrcodec import errors, limits
+from inrcodec.coding import law as law_module
+from inrcodec.coding.law import Law
+from inrcodec.coding.symbols import Symbols
+from inrcodec.decoder import decode_pixels
+from inrcodec.errors import BitstreamError
+from inrcodec.format import container, varint
+from inrcodec.format.container import Header, Tag, read, write
+from inrcodec.format.sections import LAW_BYTES, PLAIN, SINE, write_laws, write_siren
+from inrcodec.format.stream import Stream, pack, unpack
+from inrcodec.limits import Limits
+from inrcodec.net.arch import Arch
+
+MakeStream = Callable[..., Stream]
+Rows = list[list[str]]
+
+TEXT = (files("inrcodec.format") / "FORMAT.md").read_text(encoding="utf-8")
+
+
+def _chapter(title: str) -> str:
+    """The text below a heading, up to the next one of any level."""
+    parts = re.split(r"^#+ (.+)$", TEXT, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[title]
+
+
+def _table(title: str, number: int = 0) -> Rows:
+    """The cells of a chapter's table, without its head and backticks."""
+    blocks = re.findall(r"(?:^\|.*\n)+", _chapter(title), flags=re.MULTILINE)
+    rows = [[cell.strip().strip("`") for cell in line.strip("|\n").split("|")] for line in blocks[number].splitlines()]
+    assert set("".join(rows[1])) == {"-"}
+    return rows[2:]
+
+
+@pytest.fixture(scope="module")
+def code() -> dict[str, Any]:
+    """What the Python blocks of the page define."""
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL):
+        exec(block, names)
+    return names
+
+
+def _as_the_table_says(rows: Rows, values: dict[str, bytes]) -> bytes:
+    """Lay out fields in the order of a table; constants come from the table, and lengths must be what it says."""
+    out = b""
+    for name, size, value in rows:
+        field = values.get(name, bytes.fromhex(value) if re.fullmatch(r"([0-9A-F]{2} ?)+", value) else b"")
+        field = field or bytes([int(value.split(",")[0])])
+        if size.isdigit():
+            assert len(field) == int(size), name
+        out += field
+    return out
+
+
+def test_the_header_is_laid_out_as_its_table_says() -> None:
+    sections = {Tag.SIREN: bytes(200), Tag.HALVES: bytes(3)}
+    body = b"".join(sections.values())
+    values = {
+        "features": b"\x03",
+        "width": varint.varint(768),
+        "height": varint.varint(5),
+        "sections": b"\x02",
+        "table": b"".join(bytes([tag]) + varint.varint(len(data)) for tag, data in sections.items()),
+    }
+    *head, crc = _table("Header")
+    assert crc[0] == "crc"
+    start = _as_the_table_says(head, values)
+    checksum = zlib.crc32(start + body).to_bytes(int(crc[1]), "big")
+    assert write(Header(768, 5, 1, 16), sections) == start + checksum + body
+    assert [row[0] for row in head] == ["magic", "version", *values]
+
+
+def test_features() -> None:
+    meanings = {"one channel": ("channels", 1), "16 bits a sample": ("depth", 16)}
+    clear = {"three channels, R G B": ("channels", 3), "8 bits a sample": ("depth", 8)}
+    found = 0
+    for bit, name, meaning, otherwise in _table("Features"):
+        value = int(bit, 16)
+        found |= value
+        assert getattr(container, name) == value
+        attribute, expected = meanings[meaning]
+        assert Header(1, 1, **{attribute: expected}).features == value
+        attribute, expected = clear[otherwise]
+        assert getattr(Header(1, 1), attribute) == expected
+    assert found == container.KNOWN_FEATURES
+
+
+def test_sections() -> None:
+    assert [(int(tag), name) for tag, name, _ in _table("Sections")] == [(tag.value, tag.name) for tag in Tag]
+
+
+def test_the_network_is_laid_out_as_its_table_says() -> None:
+    rows = _table("SIREN")
+    runs = [(3, 8), (1, 300)]
+    values = {
+        "w0_first": b"\x19",
+        "w0": b"\x1e",
+        "runs": b"\x02",
+        "run": b"".join(bytes([count]) + varint.varint(width) for count, width in runs),
+    }
+    assert _as_the_table_says(rows, values) == write_siren(Arch((8, 8, 8, 300), 3, 25, 30))
+    assert [row[2].split(",")[0] for row in rows[:2]] == [str(SINE), str(PLAIN)]
+
+
+def test_tensors() -> None:
+    rows = _table("SIREN", 1)
+    hidden = (5, 7, 4)
+    widths = (2, *hidden)
+    expected: list[tuple[str, tuple[int, ...]]] = []
+    for name, shape, _ in rows:
+        if shape == "(nk+1, nk)":
+            first, last = (part.strip() for part in name.split(".."))
+            assert (first, last) == ("W0", "W(D-1)")
+            expected += [(f"W{k}", (widths[k + 1], widths[k])) for k in range(len(hidden))]
+        else:
+            sizes = {"(C, nD)": (3, hidden[-1]), "(n1 + .. + nD)": (sum(hidden),), "(C)": (3,)}
+            expected.append((name.replace("WD", f"W{len(hidden)}"), sizes[shape]))
+    assert [(spec.name, spec.shape) for spec in Arch(hidden).tensors()] == expected
+
+
+def test_laws() -> None:
+    rows = _table("LAWS")
+    assert sum(int(row[1]) for row in rows) == LAW_BYTES
+    law = Law(11, 12, 13, 14, 15)
+    assert list(write_laws((law,))) == [getattr(law, row[0]) for row in rows]
+    for index, (name, _, span, _) in enumerate(rows):
+        low, high = (int(end) for end in span.split(" to "))
+        integers = [1, 1, 1, 1, 1]
+        for value, legal in ((low, True), (high, True), (low - 1, False), (high + 1, False)):
+            integers[index] = value
+            if legal:
+                assert getattr(Law(*integers), name) == value
+            else:
+                with pytest.raises(BitstreamError):
+                    Law(*integers)
+
+
+def test_limits() -> None:
+    for name, value, _ in _table("Limits"):
+        places: list[object] = [Limits()] if name.islower() else [limits, varint]
+        assert [getattr(place, name) for place in places if hasattr(place, name)] == [int(value)]
+    lower = {row[0] for row in _table("Limits") if row[0].islower()}
+    assert lower == set(vars(Limits()))
+    assert {row[0] for row in _table("Limits")} - lower == {
+        name for module in (limits, varint) for name in vars(module) if name.startswith("MAX_")
+    }
+
+
+def test_errors_exist_and_are_bitstream_errors() -> None:
+    rows = _table("Reading")
+    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
+    named = {name for row in rows for name in re.findall(r"[A-Z][a-z]+[A-Z]\w+|Truncated", row[2])}
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, BitstreamError)}
+    assert named == kinds
+
+
+def test_prose_names_the_other_constants() -> None:
+    assert f"`{container.INRIMAGE.decode()}`" in TEXT
+    assert f"version {container.VERSION}" in TEXT.splitlines()[0]
+    assert len(TEXT.splitlines()) < 230, "one page"
+
+
+def test_the_blocks_compute_every_code(code: dict[str, Any]) -> None:
+    for name, count in (("step_size", 256), ("ratio", 256), ("largest", 144)):
+        ours = getattr(law_module, "largest_symbol" if name == "largest" else name)
+        assert [code[name](k) for k in range(count)] == [ours(k) for k in range(count)]
+
+
+@pytest.mark.parametrize("integers", [(1, 128, 255, 255), (5, 7, 40, 60), (40, 255, 3, 250), (143, 1, 90, 255)])
+def test_the_blocks_build_the_tables_to_the_last_bit(integers: tuple[int, ...], code: dict[str, Any]) -> None:
+    table = law_module.table(Law(0, *integers)).tolist()
+    total, sums = 0.0, []
+    for probability in table:
+        sums.append(total)
+        total += probability
+    scale = (2**24 - len(table)) / total
+    assert code["cumulative"](*integers) == [int(part * scale) + k for k, part in enumerate(sums)] + [2**24]
+
+
+def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[float]], np.ndarray]:
+    """Weights and levels of a file, by the page's own code (the header is read by ours)."""
+    parsed = read(data)
+    header, sections = parsed.header, parsed.sections
+    arch = unpack(data).arch
+    sizes = [spec.size for spec in arch.tensors()]
+    if Tag.HALVES in sections:
+        flat = list(struct.unpack(f">{arch.params}e", sections[Tag.HALVES]))
+        weights = [[flat.pop(0) for _ in range(size)] for size in sizes]
+    else:
+        laws = [tuple(sections[Tag.LAWS][k : k + 5]) for k in range(0, 5 * len(sizes), 5)]
+        symbols = code["decode_symbols"](sections[Tag.SYMBOLS], laws, sizes)
+        weights = [[s * code["step_size"](law[0]) for s in part] for law, part in zip(laws, symbols, strict=True)]
+    *matrices, hidden_biases, last_biases = weights
+    layers, inputs, rest = [], 2, hidden_biases
+    for width, flat in zip(arch.hidden, matrices, strict=False):
+        layers.append(([flat[k * inputs : (k + 1) * inputs] for k in range(width)], rest[:width]))
+        inputs, rest = width, rest[width:]
+    last = ([matrices[-1][k * inputs : (k + 1) * inputs] for k in range(arch.outputs)], last_biases)
+    size = (header.width, header.height)
+    levels = [
+        [
+            [
+                code["level"](value, header.depth)
+                for value in code["sample"](x, y, *size, *size, layers, last, arch.w0_first, arch.w0)
+            ]
+            for x in range(header.width)
+        ]
+        for y in range(header.height)
+    ]
+    return weights, np.array(levels)
+
+
+@pytest.mark.parametrize(
+    "kind", [{}, {"halves": True}, {"hidden": (5,), "channels": 1}, {"hidden": (4, 4, 9), "depth": 16, "seed": 3}]
+)
+def test_the_blocks_are_a_decoder(kind: dict[str, Any], make_stream: MakeStream, code: dict[str, Any]) -> None:
+    data = pack(make_stream(**kind))
+    weights, levels = _decoded_by_the_page(data, code)
+    ours = unpack(data).tensors()
+    assert weights == [tensor.ravel().tolist() for tensor in ours.values()]
+    pixels = decode_pixels(data)
+    assert np.abs(levels - pixels.array.astype(int)).max() <= 1
+    assert np.mean(levels != pixels.array) < (0.01 if pixels.depth == 8 else 0.1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_blocks_decode_long_streams_and_wide_alphabets(seed: int, code: dict[str, Any]) -> None:
+    from inrcodec.coding import rangecoder
+    from inrcodec.coding.estimate import fit_law
+
+    rng = np.random.default_rng(seed)
+    parts = [np.rint(rng.laplace(0, s, 300)).clip(-3968, 3968).astype(np.int32) for s in (0.1, 2, 90, 1500)]
+    laws = [fit_law(part, 0) for part in parts]
+    payload = rangecoder.encode(list(zip(laws, parts, strict=True)))
+    integers = [(law.step, law.reach, law.zero, law.decay, law.bend) for law in laws]
+    assert code["decode_symbols"](payload, integers, [300] * 4) == [part.tolist() for part in parts]
+
+
+def test_the_blocks_refuse_what_the_coder_refuses(code: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a stream"):
+        code["decode_symbols"](b"\xff" * 8, [(0, 1, 128, 255, 255)], [1])
+
+
+def test_the_weights_are_exact_in_single_precision(make_stream: MakeStream) -> None:
+    weights = make_stream().weights
+    assert isinstance(weights, Symbols)
+    extremes = [s * law_module.step_size(code) for code in range(256) for s in (1, 3967, 3968)]
+    assert np.array_equal(np.array(extremes, np.float32).astype(np.float64), extremes)
+
+
+def test_the_page_is_shipped_in_the_package() -> None:
+    assert Path(str(files("inrcodec") / "format" / "FORMAT.md")).is_file()
