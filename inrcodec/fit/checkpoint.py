@@ -19,9 +19,6 @@ from inrcodec.errors import InrError
 from inrcodec.fit.train import FittedNet, Trainer
 from inrcodec.pixels import Pixels
 
-INTERVAL = 5.0
-"""Seconds between two writes."""
-
 
 class Journal:
     """What an encode has done so far.
@@ -29,14 +26,15 @@ class Journal:
     Arguments:
         path: file to keep it in, or None to keep nothing.
         identity: says which encode it belongs to (see :func:`identity`).
+        interval: seconds between two writes.
         resume: read the file if it is there; otherwise it is overwritten.
 
     Raises:
         InrError: the file belongs to another encode, or cannot be read.
     """
 
-    def __init__(self, path: Path | None, identity: str, *, resume: bool) -> None:
-        self.path, self.identity = path, identity
+    def __init__(self, path: Path | None, identity: str, interval: float, *, resume: bool) -> None:
+        self.path, self.identity, self.interval = path, identity, interval
         self.fits: dict[str, Any] = {}
         self.current: dict[str, Any] = {}
         self._written = time.monotonic()
@@ -70,7 +68,7 @@ class Journal:
 
     def keep(self, key: str, trainer: Trainer, note: dict[str, Any]) -> None:
         """Write the state of the fit in progress, every few seconds."""
-        if self.path is None or time.monotonic() - self._written < INTERVAL:
+        if self.path is None or time.monotonic() - self._written < self.interval:
             return
         self.current = {"key": key, "trainer": trainer.state_dict(), "note": note}
         self._write()

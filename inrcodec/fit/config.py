@@ -36,6 +36,7 @@ class FitConfig:
         candidates: seeds started; the best after ``race`` steps goes on.
         race: steps of the race.
         landing: rounds of rate-distortion search after the fit, at most.
+        save_every: seconds between two writes of the checkpoint.
     """
 
     steps: int = 12000
@@ -63,6 +64,7 @@ class FitConfig:
     candidates: int = 1
     race: int = 300
     landing: int = 12
+    save_every: float = 5.0
 
     def __post_init__(self) -> None:
         """Refuse settings no fit can run with.

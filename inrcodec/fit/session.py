@@ -80,7 +80,9 @@ class Session:
         self.interrupted = False
         self._told = 0.0
         decisive = replace(options, checkpoint=None, resume=False, verify=True, max_time=None)
-        self.journal = Journal(options.checkpoint, identity(pixels, target, decisive), resume=options.resume)
+        self.journal = Journal(
+            options.checkpoint, identity(pixels, target, decisive), self.config.save_every, resume=options.resume
+        )
 
     def run(self) -> Encoded:
         """Do it."""

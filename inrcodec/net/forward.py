@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from inrcodec.net.arch import Arch
 from inrcodec.net.coords import grid
 
-CHUNK = 8192
+CHUNK = 2048
 """Pixels evaluated together, fewer for layers over 64 wide: the activations then fit the second-level cache."""
 
 
@@ -46,7 +46,7 @@ def render(
     Returns:
         ``(len(v) * len(u), outputs)`` samples in raster order.
     """
-    rows = max(1, 8 * CHUNK // len(u))
+    rows = max(1, 32 * CHUNK // len(u))
     samples = np.empty((len(v) * len(u), arch.outputs), dtype=np.float32)
     for top in range(0, len(v), rows):
         strip = grid(u, v[top : top + rows])

@@ -125,3 +125,21 @@ def test_max_time_writes_the_best_so_far(run: Run, photo: Path) -> None:
     assert run("encode", photo, *ENDLESS, "--max-time", "1s", "-q") == 0
     assert time.monotonic() - start < 30
     assert run("verify", photo.with_suffix(".inr")) == 0
+
+
+def test_a_killed_encode_resumes_to_the_same_bytes(
+    shell: Shell, program: list[str], environment: dict[str, str], photo: Path
+) -> None:
+    settings = (*TINY[:-4], "--set", "steps=3000", "--set", "save_every=0.1", "-q")
+    checkpoint, whole, resumed = (photo.with_name(name) for name in ("fit.ckpt", "whole.inr", "resumed.inr"))
+    assert shell("encode", photo, *settings, "-o", whole).returncode == 0
+    words = ["encode", str(photo), *settings, "-o", str(resumed), "--checkpoint", str(checkpoint), "--resume"]
+    with subprocess.Popen([*program, *words], env=environment) as encoder:
+        deadline = time.monotonic() + 60
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        encoder.kill()
+    assert not resumed.exists()
+    assert shell(*words).returncode == 0
+    assert resumed.read_bytes() == whole.read_bytes()

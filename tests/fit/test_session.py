@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from inrcodec.decoder import decode_pixels, probe
 from inrcodec.encoder import EncodeOptions, Progress, Target, encode_pixels, plan
 from inrcodec.errors import InrError, TargetError
-from inrcodec.fit import checkpoint, session
+from inrcodec.fit import session
 from inrcodec.metrics import psnr
 from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
@@ -110,9 +110,9 @@ def test_a_hopeless_cap_names_the_smallest_file(picture: Pixels) -> None:
 def test_a_killed_encode_resumes_to_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Pixels, target: Target
 ) -> None:
-    monkeypatch.setattr(checkpoint, "INTERVAL", 0.0)
-    whole = encode_pixels(picture, target, QUICK).data
-    options = replace(QUICK, checkpoint=tmp_path / "fit.ckpt", resume=True)
+    eager = replace(QUICK, overrides=(*QUICK.overrides, ("save_every", "0")))
+    whole = encode_pixels(picture, target, eager).data
+    options = replace(eager, checkpoint=tmp_path / "fit.ckpt", resume=True)
     seen = 0
 
     class Killed(BaseException):
@@ -131,9 +131,7 @@ def test_a_killed_encode_resumes_to_the_same_bytes(
     assert encode_pixels(picture, target, options).data == whole
 
 
-def test_a_checkpoint_of_another_picture_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Pixels
-) -> None:
+def test_a_checkpoint_of_another_picture_is_refused(tmp_path: Path, picture: Pixels) -> None:
     options = replace(TINY, checkpoint=tmp_path / "fit.ckpt")
     encode_pixels(picture, Target("bytes", 300), options)
     with pytest.raises(InrError, match="another encode"):
