@@ -41,7 +41,7 @@ def encode(
 ) -> bytes:
     """Encode a picture.
 
-    Arguments:
+    Args:
         image: see :data:`Picture`. Alpha is dropped; gray stays one channel.
         bpp: hard cap on the file in bits per pixel; 0.3 if no target is given. At most one of bpp, size, psnr.
         size: hard cap on the file in bytes.
@@ -87,7 +87,7 @@ def decode(
 ) -> NDArray[Any]:
     """Decode a file.
 
-    Arguments:
+    Args:
         data: the whole file, any bytes at all.
         scale: draw at this factor of the coded size; at most one of scale, width, height.
         width: draw this many columns, rows in proportion.

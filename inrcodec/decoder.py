@@ -174,7 +174,7 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
 def decode_pixels(data: bytes, view: View | None = None, limits: Limits | None = None) -> Pixels:
     """Decode a file.
 
-    Arguments:
+    Args:
         data: the whole file, any bytes at all.
         view: size, crop and depth wanted; the coded picture itself if left out.
         limits: what the decode may cost.

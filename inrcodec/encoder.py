@@ -187,7 +187,7 @@ def encode_pixels(
 ) -> Encoded:
     """Fit a network to a picture and code it.
 
-    Arguments:
+    Args:
         pixels: the picture.
         target: a cap the file never exceeds, or the PSNR it must reach.
         options: everything else.

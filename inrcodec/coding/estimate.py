@@ -47,7 +47,7 @@ _LOG_MASS = _Masses()
 def fit_law(symbols: NDArray[np.integer[Any]], step: int) -> Law:
     """The law that codes ``symbols`` in the fewest bits.
 
-    Arguments:
+    Args:
         symbols: integers of any shape, magnitudes at most 3968.
         step: code of the quantisation step, copied into the law.
 

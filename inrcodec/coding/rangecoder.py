@@ -39,7 +39,7 @@ def _words(payload: bytes) -> NDArray[np.uint32]:
 def encode(tensors: Sequence[tuple[Law, NDArray[np.int32]]]) -> bytes:
     """Code tensors one after another into a single stream.
 
-    Arguments:
+    Args:
         tensors: each tensor's law and its flat symbols, ``|symbol| <= law.largest``.
 
     Returns:
@@ -101,7 +101,7 @@ def _decode(payload: bytes, shape: Shape) -> list[NDArray[np.int32]]:
 def decode(payload: bytes, shape: Shape) -> list[NDArray[np.int32]]:
     """Decode symbols, tensor after tensor.
 
-    Arguments:
+    Args:
         payload: the stream.
         shape: law and number of symbols of each tensor; the caller has bounded the numbers.
 

@@ -23,7 +23,7 @@ from inrcodec.pixels import Pixels
 class Journal:
     """What an encode has done so far.
 
-    Arguments:
+    Args:
         path: file to keep it in, or None to keep nothing.
         identity: says which encode it belongs to (see :func:`identity`).
         interval: seconds between two writes.

@@ -87,7 +87,7 @@ class FitConfig:
     def override(self, pairs: Iterable[tuple[str, str]]) -> FitConfig:
         """Replace fields named on a command line.
 
-        Arguments:
+        Args:
             pairs: ``(name, text)``; a pair of floats is written ``0.35,0.08``.
 
         Raises:

@@ -19,7 +19,7 @@ from inrcodec.limits import MAX_SYMBOL
 def curvature(canvas: Canvas, model: SparseSiren, flat: torch.Tensor, probes: int = 24) -> NDArray[np.float64]:
     """Gauss-Newton diagonal of the mean squared error, ``E[(d sample / d weight)^2]``.
 
-    Arguments:
+    Args:
         canvas: the picture.
         model: the net.
         flat: weights it is taken at, ``(weights,)``.
@@ -50,7 +50,7 @@ def allocate_steps(
     agree when ``s`` is proportional to ``1 / sqrt(mean h)`` (reverse water-filling); one factor remains, found by
     bisection on the coded length.
 
-    Arguments:
+    Args:
         tensors: float weights.
         curvatures: their Gauss-Newton diagonals, same shapes.
         budget: bits for all of them.

@@ -49,7 +49,7 @@ class Landed:
 class Search:
     """State of a landing: symbols, their laws and their error on a canvas.
 
-    Arguments:
+    Args:
         canvas: the picture (or a part of it) errors are measured on.
         fitted: the fit's outcome, with quantisation steps.
     """
@@ -122,7 +122,7 @@ class Search:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Candidate moves: (weight, new symbol, change of error, change of bits), one best move a weight.
 
-        Arguments:
+        Args:
             slack: bits left under the cap; negative when over it, and then only saving moves are of use.
         """
         laws = self.pack(self.symbols).laws
@@ -197,7 +197,7 @@ def land(
 ) -> Landed:
     """Find the best symbols whose file takes at most ``cap`` bytes.
 
-    Arguments:
+    Args:
         search: a fresh search.
         cap: bytes of the whole file.
         size: bytes of the whole file that holds given symbols, by the real coder.

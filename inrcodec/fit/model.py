@@ -35,7 +35,7 @@ class SparseSiren(nn.Module):
 
     Steps are 1 until somebody sets ``log_step`` (see :func:`inrcodec.fit.curvature.allocate_steps`).
 
-    Arguments:
+    Args:
         arch: the network.
         mean: mean colour, ``(outputs,)``; the output bias starts there.
         gate_kind: ``median``, ``sample`` or ``none``.
@@ -55,7 +55,7 @@ class SparseSiren(nn.Module):
     ) -> None:
         super().__init__()
         self.arch, self.gate_kind = arch, gate_kind
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(seed % 2**63)
         specs = arch.tensors()
         self.sizes = [spec.size for spec in specs]
         initial = coin_init(arch, mean, self.generator)
@@ -141,7 +141,7 @@ class SparseSiren(nn.Module):
 def coin_init(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tensor]:
     """COIN's initialisation: first layer U(+-1/in), others U(+-sqrt(6/in)/w0), biases in the range of their weights.
 
-    Arguments:
+    Args:
         arch: the network.
         mean: start of the output bias, ``(outputs,)``.
         generator: source of randomness.

@@ -34,7 +34,7 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
     def compute_cmp_state(self, log_mse: Tensor, violation: Tensor | None, strict: float | None) -> cooper.CMPState:
         """State at the current weights.
 
-        Arguments:
+        Args:
             log_mse: the loss, differentiable.
             violation: differentiable bits / budget - 1, or None where nothing is constrained.
             strict: the measured violation, or None on steps between measurements (the multiplier then rests).

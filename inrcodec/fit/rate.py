@@ -50,7 +50,7 @@ class CostCurve:
     def __call__(self, magnitude: Tensor, tensor: Tensor) -> Tensor:
         """Bits of each magnitude.
 
-        Arguments:
+        Args:
             magnitude: non-negative, in steps, shape ``(weights,)``.
             tensor: index of the tensor each belongs to, ``(weights,)``.
         """
@@ -63,7 +63,7 @@ class CostCurve:
 def expected_bits(curve: CostCurve, magnitude: Tensor, tensor: Tensor, open_probability: Tensor | None) -> Tensor:
     """Bits of all weights, a scalar: the surrogate whose gradient drives weights, steps and gates.
 
-    Arguments:
+    Args:
         curve: the cost curves.
         magnitude: ``|w g| / step``, ``(weights,)``.
         tensor: tensor index of each weight.

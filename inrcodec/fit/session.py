@@ -23,7 +23,7 @@ from inrcodec.fit.effort import effort_config
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.methods import method
 from inrcodec.fit.sizing import payload_budget, smallest_file
-from inrcodec.fit.train import FittedNet, Pulse, Trainer, train
+from inrcodec.fit.train import Diverged, FittedNet, Pulse, Trainer, train
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
@@ -33,6 +33,9 @@ from inrcodec.pixels import Pixels
 
 TELL_SECONDS = 0.1
 """The observer hears no more often than this."""
+
+_ATTEMPTS = 5
+"""Learning rates tried, each half the one before, before a fit that diverges is given up."""
 
 _CHECK_DB = 0.05
 """The decoded file may differ from the fitted net by this much; more means a broken build, not rounding."""
@@ -107,7 +110,7 @@ class Session:
     def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
         """One fit and its landing.
 
-        Arguments:
+        Args:
             cap: bytes the file may take.
             config: settings, if not the session's.
             share: part of the time left that this fit may take.
@@ -142,7 +145,18 @@ class Session:
         return self.stopped() or (left is not None and left <= 0)
 
     def _fitted(self, arch: Arch, budget: float | None, cap: int, config: FitConfig, share: float) -> FittedNet:
-        key = f"{cap}:{arch}:{config.steps}"
+        """The outcome of a fit; one that diverges is tried again more gently."""
+        for _ in range(_ATTEMPTS):
+            try:
+                return self._attempt(arch, budget, cap, config, share)
+            except Diverged:  # noqa: PERF203 - five attempts at most, minutes each
+                config = replace(config, lr=config.lr / 2)
+        raise InrError(
+            f"the fit diverged even at a learning rate of {config.lr:g}; try other --layers or a lower --set lr="
+        )
+
+    def _attempt(self, arch: Arch, budget: float | None, cap: int, config: FitConfig, share: float) -> FittedNet:
+        key = f"{cap}:{arch}:{config.steps}:{config.lr}"
         if (done := self.journal.finished(key)) is not None:
             return done
         note = self.journal.started(key)

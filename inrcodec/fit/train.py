@@ -30,6 +30,13 @@ from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimi
 from inrcodec.fit.rate import CostCurve, expected_bits
 from inrcodec.net.arch import Arch
 
+_SETTLED = 300
+"""Steps after which a net that is worse than the mean colour has no excuse."""
+
+
+class Diverged(ArithmeticError):
+    """The fit blew up: its error is not finite, or worse than a flat picture's."""
+
 
 @dataclass(frozen=True)
 class FittedNet:
@@ -82,7 +89,7 @@ class Pulse:
 class Trainer:
     """One fit in progress; :meth:`step` advances it, :meth:`state_dict` freezes it.
 
-    Arguments:
+    Args:
         canvas: the picture.
         arch: the network to fit.
         config: settings.
@@ -110,7 +117,7 @@ class Trainer:
         self.done = 0
         self.time = 0.0
         self.pressed = self.finishing = False
-        self.mse = float(canvas.samples.var())
+        self.mse = self.flat = float(canvas.samples.var(0, correction=0).mean())
         self.bits = math.nan
         self.curve: CostCurve | None = None
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
@@ -156,7 +163,7 @@ class Trainer:
         per_epoch = self.canvas.count // size
         epoch, place = divmod(self.done, per_epoch)
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed((self.seed << 20) + epoch)
+            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
             self._order, self._epoch = torch.randperm(self.canvas.count, generator=generator), epoch
         return self._order[place * size : (place + 1) * size].to(self.device)
 
@@ -172,7 +179,11 @@ class Trainer:
         return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
 
     def step(self) -> None:
-        """One optimiser step."""
+        """One optimiser step.
+
+        Raises:
+            Diverged: it was one too many.
+        """
         strict = None
         if self.budget is not None:
             if not self.pressed and self.progress >= self.config.press:
@@ -186,6 +197,18 @@ class Trainer:
         if self.config.dual_restarts and strict is not None and strict <= 0:
             self.problem.restart()
         self.done += 1
+        if self.done == self.config.steps:
+            self._check()
+
+    def _check(self) -> None:
+        """Refuse to go on from weights that are worse than none.
+
+        Raises:
+            Diverged: they are.
+        """
+        hopeless = self.done >= _SETTLED and self.mse > 1.5 * self.flat + 1e-3
+        if hopeless or not math.isfinite(self.mse):
+            raise Diverged(f"an error of {self.mse:.3g} is worse than that of a flat picture, {self.flat:.3g}")
 
     def _schedule(self) -> None:
         warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
@@ -208,7 +231,7 @@ class Trainer:
             flat = model.flat() if gate is None else model.flat() * gate
         mse = (model(self.canvas.coords[index], flat) - self.canvas.samples[index]).square().mean()
         self.mse += 0.02 * (float(mse.detach()) - self.mse)
-        return {"log_mse": torch.log(mse), "violation": violation, "strict": strict}
+        return {"log_mse": torch.log(mse + 1e-12), "violation": violation, "strict": strict}
 
     def measure(self) -> float:
         """Refit the laws to the weights rounded for real; returns (and remembers) their bits."""
@@ -220,6 +243,7 @@ class Trainer:
 
     def begin_press(self) -> None:
         """Open the gates to pruning and put a price on bits; steps start where the budget is met."""
+        self._check()
         self.pressed = True
         self.allocate()
 
@@ -319,7 +343,7 @@ def train(
 ) -> FittedNet:
     """Run a fit to its end.
 
-    Arguments:
+    Args:
         trainer: the fit, new or resumed.
         seconds: wall time it may take; its schedules then run by the clock where that is ahead of the steps.
         observer: called after every step.

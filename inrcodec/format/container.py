@@ -89,7 +89,7 @@ class Container:
 def write(header: Header, sections: Mapping[Tag, bytes]) -> bytes:
     """Lay out a file.
 
-    Arguments:
+    Args:
         header: the picture.
         sections: bodies by tag, the tags ascending.
 
@@ -126,7 +126,7 @@ def _check_magic(data: bytes) -> None:
 def read(data: bytes, limits: Limits | None = None) -> Container:
     """Parse and check a file; nothing is allocated beyond slices of ``data``.
 
-    Arguments:
+    Args:
         data: the whole file, any bytes at all.
         limits: what the decoder agrees to; the default ones if left out.
 

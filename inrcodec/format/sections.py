@@ -27,7 +27,7 @@ def write_siren(arch: Arch) -> bytes:
 def read_siren(body: bytes, outputs: int) -> Arch:
     """The inverse of :func:`write_siren`.
 
-    Arguments:
+    Args:
         body: the section.
         outputs: channels of the picture, from the header.
 

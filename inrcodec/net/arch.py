@@ -90,7 +90,7 @@ class Arch:
     def layers(self, tensors: Mapping[str, Float]) -> list[tuple[Float, Float]]:
         """Regroup coded tensors into ``(W, b)`` per linear layer, with w0 multiplied in.
 
-        Arguments:
+        Args:
             tensors: float arrays by name, of the shapes of :meth:`tensors`.
 
         Returns:

@@ -20,7 +20,7 @@ def axis(samples: int, extent: float) -> NDArray[np.float32]:
 def axes(width: int, height: int, out_width: int, out_height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Coordinates of the columns and rows of a picture drawn at ``out_width x out_height``.
 
-    Arguments:
+    Args:
         width: columns of the coded picture; with ``height`` it fixes the extent of the domain.
         height: rows of the coded picture.
         out_width: columns wanted.

@@ -17,7 +17,7 @@ CHUNK = 2048
 def forward(arch: Arch, tensors: Mapping[str, NDArray[np.float32]], coords: NDArray[np.float32]) -> NDArray[np.float32]:
     """Evaluate the network.
 
-    Arguments:
+    Args:
         arch: its description.
         tensors: dequantised tensors by name (see :meth:`Arch.tensors`).
         coords: ``(n, 2)`` coordinates.

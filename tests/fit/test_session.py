@@ -203,3 +203,15 @@ def test_plans_match_what_is_done(picture: Pixels) -> None:
         plan(768, 512, 3, Target("psnr", 30), EncodeOptions()).seconds
         > plan(768, 512, 3, Target("bpp", 0.1), EncodeOptions()).seconds
     )
+
+
+def test_a_diverging_fit_is_tried_again_more_gently(picture: Pixels) -> None:
+    wild = replace(QUICK, overrides=(*QUICK.overrides, ("lr", "0.1"), ("steps", "400")))
+    coded = encode_pixels(picture, Target("bytes", 400), wild)
+    assert coded.report.psnr > 10  # the first attempt, at the wild rate, ends at 5.4 dB
+
+
+def test_a_hopelessly_wild_fit_is_one_clear_error(picture: Pixels) -> None:
+    with pytest.raises(InrError, match="diverged"):
+        hopeless = replace(QUICK, overrides=(*QUICK.overrides, ("lr", "1e6"), ("steps", "400")))
+        encode_pixels(picture, Target("bytes", 400), hopeless)

@@ -10,7 +10,7 @@ import torch
 
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.train import FittedNet, Pulse, Trainer, train
+from inrcodec.fit.train import Diverged, FittedNet, Pulse, Trainer, train
 from inrcodec.net.arch import Arch
 from tests.fit.conftest import waves
 
@@ -126,3 +126,8 @@ def test_gray_and_one_pixel_pictures_can_be_fitted(config: FitConfig) -> None:
         canvas = Canvas.of(pixels)
         fitted = train(Trainer(canvas, Arch((6,), pixels.channels), replace(config, steps=40), 600.0))
         assert np.isfinite(_flat(fitted)).all()
+
+
+def test_a_fit_that_blows_up_says_so(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+    with pytest.raises(Diverged):
+        train(Trainer(canvas, arch, replace(config, lr=30.0, steps=400), BUDGET))
