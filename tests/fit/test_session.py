@@ -212,6 +212,6 @@ def test_a_diverging_fit_is_tried_again_more_gently(picture: Pixels) -> None:
 
 
 def test_a_hopelessly_wild_fit_is_one_clear_error(picture: Pixels) -> None:
+    hopeless = replace(QUICK, overrides=(*QUICK.overrides, ("lr", "1e6"), ("steps", "400")))
     with pytest.raises(InrError, match="diverged"):
-        hopeless = replace(QUICK, overrides=(*QUICK.overrides, ("lr", "1e6"), ("steps", "400")))
         encode_pixels(picture, Target("bytes", 400), hopeless)
