@@ -51,5 +51,5 @@ def test_floats_are_in_raster_order_one_row_a_pixel() -> None:
 
 
 def test_floats_are_clipped_and_rounded_half_to_even() -> None:
-    samples = np.array([-9.0, -0.001, 0.0019, 0.00198, 0.5, 1.0, 1.7, np.inf, -np.inf], np.float32)
-    assert Pixels.from_unit(samples[:, None], 3, 3, 8).array.ravel().tolist() == [0, 0, 0, 1, 128, 255, 255, 255, 0]
+    samples = np.array([-9.0, 2.5 / 255, 0.0019, 0.00198, 0.5, 1.0, 1.7, np.inf, -np.inf], np.float32)
+    assert Pixels.from_unit(samples[:, None], 3, 3, 8).array.ravel().tolist() == [0, 2, 0, 1, 128, 255, 255, 255, 0]

@@ -13,7 +13,7 @@ class FitConfig:
     Attributes:
         steps: optimiser steps, the hard-rounding finish included.
         batch: pixels a step, drawn without replacement epoch by epoch.
-        lr: peak learning rate of a net of 7 layers of 64 (cosine to 1 %; wider or deeper ones learn slower).
+        lr: peak learning rate of a net of 7 layers of 64 (cosine to 0; wider or deeper ones learn slower).
         optimizer: ``soap`` (Shampoo's eigenbasis, Vyas et al. 2024) or ``adam``.
         betas: decay of the optimiser's first and second moments.
         refresh: steps between updates of SOAP's eigenbasis.
@@ -32,7 +32,7 @@ class FitConfig:
         dual_gain: proportional gain of nuPI, in steps of ``dual_lr``.
         dual_restarts: reset the multiplier to 0 whenever the constraint holds (L0onie).
         measure: steps between measurements of the strict rate (and refits of the laws).
-        aim: budget the fit aims at, as a multiple of the real one; the landing closes the gap.
+        aim: budget the fit aims at, as a multiple of the real one; the landing fills the rest.
         candidates: seeds started; the best after ``race`` steps goes on.
         race: steps of the race.
         landing: rounds of rate-distortion search after the fit, at most.
@@ -60,7 +60,7 @@ class FitConfig:
     dual_gain: float = 10.0
     dual_restarts: bool = False
     measure: int = 10
-    aim: float = 1.0
+    aim: float = 0.997
     candidates: int = 1
     race: int = 300
     landing: int = 12

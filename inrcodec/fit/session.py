@@ -37,6 +37,15 @@ TELL_SECONDS = 0.1
 _ATTEMPTS = 5
 """Learning rates tried, each half the one before, before a fit that diverges is given up."""
 
+_LOW, _SAFER = 0.985, 0.995
+"""A fit that uses less of its budget than the first, or more than all, is finished again; then for a little less."""
+
+_SLOPE = 2.8
+"""dB of PSNR for every factor e of bytes, typically."""
+
+_NEAR_DB = 0.4
+"""A fit this close to the PSNR that is asked for is brought there by finishes alone."""
+
 _CHECK_DB = 0.05
 """The decoded file may differ from the fitted net by this much; more means a broken build, not rounding."""
 
@@ -49,7 +58,7 @@ class Candidate:
     data: bytes
     psnr: float
     cap: int
-    steps: int
+    fitted: FittedNet
 
     @property
     def kept(self) -> int:
@@ -82,6 +91,7 @@ class Session:
         self.steps = 0
         self.interrupted = False
         self._told = 0.0
+        self._started = (self.start, 0.0)
         decisive = replace(options, checkpoint=None, resume=False, verify=True, max_time=None)
         self.journal = Journal(
             options.checkpoint, identity(pixels, target, decisive), self.config.save_every, resume=options.resume
@@ -125,20 +135,48 @@ class Session:
         self.steps += fitted.steps
         if budget is None:
             halves = halves_decode(halves_encode(arch, _named(fitted)), arch)
-            return self._candidate(Stream(self.header, arch, halves), cap)
+            return self._candidate(Stream(self.header, arch, halves), cap, fitted)
+        return self._land(fitted, budget, cap, config)
+
+    def refit(self, base: Candidate, cap: int) -> Candidate:
+        """The same net for a cap near the one it was fitted to: the finish of a fit and a landing."""
+        budget = payload_budget(self.header, base.stream.arch, cap)
+        return self._land(self._refine(base.fitted, max(1, budget), self.config), budget, cap, self.config)
+
+    def _refine(self, fitted: FittedNet, budget: float, config: FitConfig) -> FittedNet:
+        key = f"refine:{budget}:{config.steps}:{fitted.digest}"
+        if (done := self.journal.finished(key)) is not None:
+            return done
+        self._started = time.monotonic(), 1 - config.finish
+        trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
+        before = trainer.done
+        refined = train(trainer, observer=lambda pulse: self._watch(pulse, trainer), stop=self.stopped)
+        self.steps += refined.steps - before
+        if not self.interrupted:
+            self.journal.finish(key, refined)
+        return refined
+
+    def _land(self, fitted: FittedNet, budget: float, cap: int, config: FitConfig) -> Candidate:
+        """Symbols for a cap; a fit that missed its budget is finished once more for it."""
         search = Search(self.canvas, fitted)
+        for attempt in range(2):
+            if _LOW <= search.bits(search.symbols) / max(1, budget) <= 1 or self._land_stop():
+                break
+            fitted = self._refine(fitted, max(1, budget) * _SAFER**attempt, config)
+            search = Search(self.canvas, fitted)
+        arch = fitted.arch
         self._tell("land", 0, 1, search.mse, math.nan, fitted.multiplier)
         try:
             landed = land(
                 search,
                 cap,
-                lambda s: len(pack(Stream(self.header, arch, s))),
+                lambda symbols: len(pack(Stream(self.header, arch, symbols))),
                 rounds=config.landing,
                 stop=self._land_stop,
             )
         except ValueError:
             raise self._too_small(cap, arch) from None
-        return self._candidate(Stream(self.header, arch, landed.symbols), cap)
+        return self._candidate(Stream(self.header, arch, landed.symbols), cap, fitted)
 
     def _land_stop(self) -> bool:
         left = self.time_left()
@@ -163,21 +201,25 @@ class Session:
         seed = int(note["seed"]) if note else self._race(arch, config)
         trainer = Trainer(self.canvas, arch, config, budget, seed)
         self.journal.restore(key, trainer)
-        started, done_before = time.monotonic(), trainer.progress
 
         def watch(pulse: Pulse) -> None:
             self.journal.keep(key, trainer, {"seed": seed})
-            phase = "round" if trainer.finishing else "quantise" if trainer.pressed else "fit"
-            gone = max(1e-6, trainer.progress - done_before)
-            eta = (time.monotonic() - started) * (1 - trainer.progress) / gone
-            self._tell(phase, pulse.step, pulse.steps, pulse.mse, pulse.bits, pulse.multiplier, eta)
+            self._watch(pulse, trainer)
 
+        self._started = time.monotonic(), trainer.progress
         left = self.time_left()
         seconds = None if left is None else max(0.1, left * share * (0.9 if budget else 1.0))
         fitted = train(trainer, seconds=seconds, observer=watch, stop=self.stopped)
         if not self.interrupted and trainer.done:
             self.journal.finish(key, fitted)
         return fitted
+
+    def _watch(self, pulse: Pulse, trainer: Trainer) -> None:
+        phase = "round" if trainer.finishing else "quantise" if trainer.pressed else "fit"
+        start, before = self._started
+        gone = max(1e-6, trainer.progress - before)
+        eta = (time.monotonic() - start) * (1 - trainer.progress) / gone
+        self._tell(phase, pulse.step, pulse.steps, pulse.mse, pulse.bits, pulse.multiplier, eta)
 
     def _race(self, arch: Arch, config: FitConfig) -> int:
         """Start several seeds, keep the one whose error is lowest after a while."""
@@ -194,72 +236,74 @@ class Session:
     def reach(self, goal: float) -> Candidate:
         """The smallest file whose decoded picture has a PSNR of at least ``goal`` dB.
 
-        Cheap fits find the region; full fits close in along the curve PSNR = a + b ln(bytes); the last one is
-        shaved down to the goal by the landing's own search.
+        Cheap fits find the region, a full fit or two come near, and finishes of the last one, each a tenth of a fit,
+        close in along the curve PSNR = a + b ln(bytes).
 
         Raises:
             TargetError: the goal is out of reach.
         """
-        smallest = smallest_file(self.header) + 4
-        largest = max(smallest + 2000, self.header.pixels // 2)
-        cap = min(max(self.method.guess(self.header, goal), smallest), largest)
+        tried = self._approach(goal, self._scout(goal))
+        tried += self._close_in(goal, tried[-1])
+        feasible = [candidate for candidate in tried if candidate.psnr >= goal]
+        if not feasible:
+            best = max(candidate.psnr for candidate in tried)
+            why = "before the encode was stopped" if self.interrupted else f"within {self._bounds()[1]} bytes"
+            raise TargetError(f"{goal:g} dB was not reached {why}; the best was {best:.2f} dB", best_psnr=best)
+        return min(feasible, key=lambda candidate: len(candidate.data))
+
+    def _scout(self, goal: float) -> int:
+        """A cap near which the goal lies, by fits an eighth as long; those are about half a dB short of full ones."""
+        cap = self._within(self.method.guess(self.header, goal))
         cheap = replace(self.config, steps=max(200, self.config.steps // 8))
-        slope, best_psnr = 2.8, -math.inf
-        for _ in range(3):  # a cheap fit is about half a dB short of a full one
+        for _ in range(3):
             found = self.fit(cap, cheap, share=0.1)
-            ratio = math.exp((goal - found.psnr - 0.5) / slope)
-            aim = min(max(round(cap * min(max(ratio, 0.1), 8.0)), smallest), largest)
+            aim = self._aim(cap, goal - found.psnr - 0.5, _SLOPE)
             settled, cap = abs(math.log(aim / cap)) < 0.3, aim
             if settled or self.stopped():
                 break
-        feasible: list[Candidate] = []
-        tried: list[tuple[float, float]] = []
-        for _ in range(5):
-            found = self.fit(cap, share=0.45)
-            best_psnr = max(best_psnr, found.psnr)
-            tried.append((math.log(cap), found.psnr))
-            if found.psnr >= goal:
-                feasible.append(self._shave(found, goal))
-            if self.stopped() or (found.psnr >= goal and found.psnr < goal + 0.12) or (cap == smallest and feasible):
-                break
-            if found.psnr < goal and cap >= largest:
-                break
-            if len(tried) > 1 and abs(tried[-1][0] - tried[-2][0]) > 0.03:
-                slope = min(max((tried[-1][1] - tried[-2][1]) / (tried[-1][0] - tried[-2][0]), 1.5), 6.0)
-            cap = min(max(round(cap * math.exp((goal + 0.05 - found.psnr) / slope)), smallest), largest)
-        if not feasible:
-            why = "before the encode was stopped" if self.interrupted else f"within {largest} bytes"
-            raise TargetError(
-                f"{goal:g} dB was not reached {why}; the best was {best_psnr:.2f} dB", best_psnr=best_psnr
-            )
-        return min(feasible, key=lambda c: len(c.data))
+        return cap
 
-    def _shave(self, found: Candidate, goal: float) -> Candidate:
-        """Take bits away from a file that is better than it must be, until it just is not."""
-        weights = found.stream.weights
-        if not isinstance(weights, Symbols):
-            return found
-        best = found
-        low, high = 0.0, min(0.9, 2.5 * (found.psnr - goal) / 2.8)
+    def _approach(self, goal: float, cap: int) -> list[Candidate]:
+        """Full fits until one is near the goal (the last of the list), or at the end of what is possible."""
+        tried: list[Candidate] = []
+        for _ in range(3):
+            tried.append(self.fit(cap, share=0.45))
+            missing = goal - tried[-1].psnr
+            following = self._aim(cap, missing, _SLOPE)
+            if abs(missing) < _NEAR_DB or following == cap or self.stopped():
+                break
+            cap = following
+        return tried
+
+    def _close_in(self, goal: float, base: Candidate) -> list[Candidate]:
+        """Finishes of one fit for other caps, by the secant rule, until the PSNR is just enough."""
+        tried, last, slope = [], base, _SLOPE
         for _ in range(6):
-            cut = (low + high) / 2
-            search = Search.of(self.canvas, weights)
-            search.saved((1 - cut) * sum(weights.tensor_bits()))
-            limit = search.bits(search.symbols)
-            search.improved(limit, 0.5)
-            trial = self._candidate(Stream(self.header, weights.arch, search.pack(search.symbols)), found.cap)
-            if trial.psnr >= goal:
-                low = cut
-                best = min(best, trial, key=lambda c: len(c.data))
-            else:
-                high = cut
-            if self.stopped():
+            cap = self._aim(last.cap, goal + 0.01 - last.psnr, slope)
+            enough = goal <= last.psnr < goal + 0.02
+            if enough or cap == last.cap or not self.method.quantised or self._land_stop():
                 break
-        return best
+            found = self.refit(base, cap)
+            slope, last = _secant(last, found, slope), found
+            tried.append(found)
+        return tried
 
-    def _candidate(self, stream: Stream, cap: int) -> Candidate:
+    def _bounds(self) -> tuple[int, int]:
+        """Bytes of the smallest and the largest file a quality search considers."""
+        smallest = smallest_file(self.header) + 4
+        return smallest, max(smallest + 2000, self.header.pixels // 2)
+
+    def _within(self, cap: int) -> int:
+        smallest, largest = self._bounds()
+        return min(max(cap, smallest), largest)
+
+    def _aim(self, cap: int, missing: float, slope: float) -> int:
+        """The cap that should bring ``missing`` dB more, at ``slope`` dB for every factor e of bytes."""
+        return self._within(round(cap * math.exp(min(max(missing / slope, -2.0), 2.0))))
+
+    def _candidate(self, stream: Stream, cap: int, fitted: FittedNet) -> Candidate:
         decoded = draw(stream)
-        return Candidate(stream, pack(stream), psnr(self.pixels.array, decoded.array), cap, self.steps)
+        return Candidate(stream, pack(stream), psnr(self.pixels.array, decoded.array), cap, fitted)
 
     def _verify(self, best: Candidate) -> None:
         self._tell("check", 0, 1, math.nan, math.nan, math.nan)
@@ -307,6 +351,12 @@ class Session:
         decibel = -10 * math.log10(mse) if mse > 0 else math.inf
         bpp = bits / self.header.pixels
         self.observer(Progress(phase, step, steps, decibel, bpp, multiplier, now - self.start, eta))
+
+
+def _secant(one: Candidate, two: Candidate, before: float) -> float:
+    """DB for every factor e of bytes between two files, kept within reason."""
+    apart = math.log(len(two.data) / len(one.data))
+    return before if abs(apart) < 0.004 else min(max((two.psnr - one.psnr) / apart, 1.5), 6.0)
 
 
 def _named(fitted: FittedNet) -> dict[str, np.ndarray]:

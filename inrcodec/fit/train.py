@@ -8,10 +8,11 @@ transmissible values, so that what is handed on is what was trained.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ from inrcodec.net.arch import Arch
 
 _SETTLED = 300
 """Steps after which a net that is worse than the mean colour has no excuse."""
+
+
+_REFINE_LR = 0.2
+"""Learning rate of a second finish, as a multiple: its optimiser starts cold, on weights that are nearly right."""
 
 
 class Diverged(ArithmeticError):
@@ -55,6 +60,11 @@ class FittedNet:
     step_codes: tuple[int, ...]
     multiplier: float
     steps: int
+
+    @property
+    def digest(self) -> str:
+        """Short name of these very weights."""
+        return hashlib.sha256(b"".join(tensor.tobytes() for tensor in self.tensors)).hexdigest()[:16]
 
     def state(self) -> dict[str, Any]:
         """Plain types and tensors, for a checkpoint."""
@@ -121,6 +131,24 @@ class Trainer:
         self.bits = math.nan
         self.curve: CostCurve | None = None
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    @classmethod
+    def refine(cls, canvas: Canvas, fitted: FittedNet, config: FitConfig, budget: float, seed: int = 0) -> Trainer:
+        """The finish alone, from the outcome of another fit: new steps for another budget, then hard rounding.
+
+        It costs a tenth of a fit and loses almost nothing against one, as long as the budgets are close.
+        """
+        gentle = replace(config, gates="none", lr=_REFINE_LR * config.lr)
+        trainer = cls(canvas, fitted.arch, gentle, budget, seed)
+        with torch.no_grad():
+            for weight, tensor in zip(trainer.model.weights, fitted.tensors, strict=True):
+                weight.copy_(torch.from_numpy(tensor))
+            trainer.problem.price.weight.fill_(fitted.multiplier)
+        trainer.done = round((1 - config.finish) * config.steps)
+        trainer.pressed = True
+        trainer.allocate()
+        trainer.begin_finish()
+        return trainer
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """One for the weights and, where bits have a price, Adam for steps and gates."""
@@ -215,7 +243,7 @@ class Trainer:
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
         for primal, peaks in zip(self.primals, self.peaks, strict=True):
             for group, peak in zip(primal.param_groups, peaks, strict=True):
-                group["lr"] = peak * warm * (0.01 + 0.99 * cosine)
+                group["lr"] = peak * warm * (0.003 + 0.997 * cosine)
 
     def _cmp_state(self, strict: float | None) -> dict[str, object]:
         model, index, violation = self.model, self.batch(), None

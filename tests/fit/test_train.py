@@ -131,3 +131,17 @@ def test_gray_and_one_pixel_pictures_can_be_fitted(config: FitConfig) -> None:
 def test_a_fit_that_blows_up_says_so(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
     with pytest.raises(Diverged):
         train(Trainer(canvas, arch, replace(config, lr=30.0, steps=400), BUDGET))
+
+
+@pytest.mark.parametrize("share", [0.7, 1.2])
+def test_a_finish_alone_brings_a_fit_to_another_budget(trained: tuple[Canvas, FittedNet, float], share: float) -> None:
+    from inrcodec.fit.landing import Search
+
+    canvas, fitted, budget = trained
+    settings = FitConfig(steps=400, batch=512, lr=2e-3, warmup=10)
+    refined = train(Trainer.refine(canvas, fitted, settings, share * budget))
+    search = Search(canvas, refined)
+    assert search.bits(search.symbols) == pytest.approx(share * budget, rel=0.05)
+    rounded = Search(canvas, fitted)
+    rounded.meet(share * budget)
+    assert search.mse < rounded.mse  # training after the change of steps beats mere rounding

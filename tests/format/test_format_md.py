@@ -226,7 +226,14 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
 
 
 @pytest.mark.parametrize(
-    "kind", [{}, {"halves": True}, {"hidden": (5,), "channels": 1}, {"hidden": (4, 4, 9), "depth": 16, "seed": 3}]
+    "kind",
+    [
+        {},
+        {"halves": True},
+        {"hidden": (5,), "channels": 1},
+        {"width": 5, "height": 12},
+        {"hidden": (4, 4, 9), "depth": 16, "seed": 3},
+    ],
 )
 def test_the_blocks_are_a_decoder(kind: dict[str, Any], make_stream: MakeStream, code: dict[str, Any]) -> None:
     data = pack(make_stream(**kind))
