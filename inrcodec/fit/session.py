@@ -150,7 +150,9 @@ class Session:
         self._started = time.monotonic(), 1 - config.finish
         trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
         before = trainer.done
-        refined = train(trainer, observer=lambda pulse: self._watch(pulse, trainer), stop=self.stopped)
+        left = self.time_left()  # of the clock's whole, a finish is the last part
+        seconds = None if left is None else max(0.1, 0.6 * left) / config.finish
+        refined = train(trainer, seconds=seconds, observer=lambda pulse: self._watch(pulse, trainer), stop=self.stopped)
         self.steps += refined.steps - before
         if not self.interrupted:
             self.journal.finish(key, refined)

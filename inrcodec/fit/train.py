@@ -145,6 +145,7 @@ class Trainer:
                 weight.copy_(torch.from_numpy(tensor))
             trainer.problem.price.weight.fill_(fitted.multiplier)
         trainer.done = round((1 - config.finish) * config.steps)
+        trainer.time = 1 - config.finish
         trainer.pressed = True
         trainer.allocate()
         trainer.begin_finish()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -145,3 +146,11 @@ def test_a_finish_alone_brings_a_fit_to_another_budget(trained: tuple[Canvas, Fi
     rounded = Search(canvas, fitted)
     rounded.meet(share * budget)
     assert search.mse < rounded.mse  # training after the change of steps beats mere rounding
+
+
+def test_the_clock_ends_a_finish_too(trained: tuple[Canvas, FittedNet, float]) -> None:
+    canvas, fitted, budget = trained
+    endless = FitConfig(steps=10**7, batch=512)
+    start = time.monotonic()
+    train(Trainer.refine(canvas, fitted, endless, budget), seconds=0.5 / endless.finish)
+    assert time.monotonic() - start < 5
