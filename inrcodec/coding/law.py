@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,3 +121,9 @@ def bits(law: Law) -> NDArray[np.float64]:
         return np.zeros(1)
     probabilities = table(law)[law.largest :]
     return -np.log2(np.maximum(probabilities, 2.0**-24))
+
+
+def code_length(law: Law, symbols: NDArray[np.integer[Any]]) -> float:
+    """Ideal bits of symbols under a law."""
+    counts = np.bincount(np.abs(symbols).ravel(), minlength=1)
+    return float(counts @ bits(law)[: len(counts)])

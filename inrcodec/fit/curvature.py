@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from inrcodec.coding.estimate import fit_law
-from inrcodec.coding.law import bits, step_code, step_size
+from inrcodec.coding.law import code_length, step_code, step_size
 from inrcodec.fit.canvas import EVALUATE, Canvas
 from inrcodec.fit.model import SparseSiren
 from inrcodec.limits import MAX_SYMBOL
@@ -68,8 +68,7 @@ def allocate_steps(
         total = 0.0
         for tensor, code in zip(tensors, codes(log_factor), strict=True):
             symbols = np.clip(np.rint(tensor / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int64)
-            law = fit_law(symbols, code)
-            total += float(bits(law)[np.abs(symbols)].sum())
+            total += code_length(fit_law(symbols, code), symbols)
         return total
 
     low, high = -16.0, 6.0

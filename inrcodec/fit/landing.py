@@ -185,9 +185,9 @@ def land(
         ValueError: no symbols of this network fit.
     """
     packed = search.pack(search.symbols)
-    fixed = size(packed) - sum(packed.tensor_bits()) / 8
-    target = 8.0 * (cap - fixed)
-    if search.bits(search.symbols) > target:
+    ideal = sum(packed.tensor_bits())
+    target = 8.0 * cap - (8.0 * size(packed) - ideal)
+    if ideal > target:
         search.meet(max(target, 0.0))
     trust, done = 0.1, 0
     while done < rounds and trust > 1e-4 and not (stop and stop()):

@@ -1,6 +1,6 @@
 """The fit itself: pixels and a budget of bits to float weights and the steps they are quantised with.
 
-Three things happen at once on every minibatch of pixels: Adam moves weights, gates and quantisation steps along the
+Three things happen at once on every minibatch of pixels: weights, gates and quantisation steps move along the
 Lagrangian's gradient, rounding is relaxed less and less (soft-round, noise), and the multiplier follows the bits
 that a file would really hold. The last part rounds for real, with gates purged into the weights and steps snapped to
 transmissible values, so that what is handed on is what was trained.
@@ -22,7 +22,7 @@ from pytorch_optimizer.optimizer.soap import SOAP
 from torch import Tensor
 
 from inrcodec.coding.estimate import fit_law
-from inrcodec.coding.law import Law, bits, step_code, step_size
+from inrcodec.coding.law import code_length, step_code, step_size
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.curvature import allocate_steps, curvature
@@ -33,7 +33,6 @@ from inrcodec.net.arch import Arch
 
 _SETTLED = 300
 """Steps after which a net that is worse than the mean colour has no excuse."""
-
 
 _REFINE_LR = 0.2
 """Learning rate of a second finish, as a multiple: its optimiser starts cold, on weights that are nearly right."""
@@ -355,12 +354,6 @@ class Trainer:
         steps = torch.exp(self.model.log_step.detach()) if self.budget is not None else torch.empty(0)
         codes = tuple(step_code(float(step)) for step in steps)
         return FittedNet(self.arch, tensors, codes, self.problem.multiplier, self.done)
-
-
-def code_length(law: Law, symbols: NDArray[np.int32]) -> float:
-    """Ideal bits of symbols under a law."""
-    counts = np.bincount(np.abs(symbols).ravel(), minlength=1)
-    return float(counts @ bits(law)[: len(counts)])
 
 
 def train(
