@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from inrcodec.fit.engine import Engine, reference
 from inrcodec.net.coords import axes, grid
 from inrcodec.pixels import Pixels
 
@@ -25,16 +26,18 @@ class Canvas:
     Attributes:
         coords: ``(pixels, 2)`` coordinates.
         samples: ``(pixels, channels)`` values in [0, 1].
+        engine: what runs networks over it.
     """
 
     coords: Tensor
     samples: Tensor
+    engine: Engine = reference
 
     @classmethod
-    def of(cls, pixels: Pixels, device: torch.device | str = "cpu") -> Canvas:
+    def of(cls, pixels: Pixels, device: torch.device | str = "cpu", engine: Engine = reference) -> Canvas:
         """All pixels of a picture in raster order."""
         u, v = axes(pixels.width, pixels.height, pixels.width, pixels.height)
-        return cls(torch.from_numpy(grid(u, v)).to(device), torch.from_numpy(pixels.unit()).to(device))
+        return cls(torch.from_numpy(grid(u, v)).to(device), torch.from_numpy(pixels.unit()).to(device), engine)
 
     @property
     def count(self) -> int:
@@ -46,7 +49,7 @@ class Canvas:
         if self.count <= pixels:
             return self
         index = torch.linspace(0, self.count - 1, pixels).round().long().to(self.coords.device)
-        return Canvas(self.coords[index], self.samples[index])
+        return replace(self, coords=self.coords[index], samples=self.samples[index])
 
     @torch.no_grad()
     def mse(self, model: SparseSiren, flat: Tensor) -> float:

@@ -54,7 +54,7 @@ class Search:
     def __init__(self, canvas: Canvas, fitted: FittedNet) -> None:
         self.canvas, self.arch = canvas, fitted.arch
         mean = canvas.samples.mean(0).cpu()
-        self.net = SparseSiren(fitted.arch, mean).to(canvas.coords.device)
+        self.net = SparseSiren(fitted.arch, mean, engine=canvas.engine).to(canvas.coords.device)
         self.sizes = self.net.sizes
         self.tensor_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
         self.floats = np.concatenate([t.ravel() for t in fitted.tensors]).astype(np.float64)
@@ -87,7 +87,8 @@ class Search:
         total = torch.zeros_like(flat)
         for start in range(0, self.canvas.count, EVALUATE):
             part = slice(start, start + EVALUATE)
-            loss = (self.net(self.canvas.coords[part], flat) - self.canvas.samples[part]).square().sum()
+            samples = self.canvas.samples[part]
+            loss = self.net.mse(self.canvas.coords[part], flat, samples) * samples.numel()
             total += torch.autograd.grad(loss, flat)[0]
         return (total / self.canvas.samples.numel()).double().cpu().numpy()
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit import gates, softround
+from inrcodec.fit.engine import Engine, Layer, reference
 from inrcodec.limits import MAX_SYMBOL
 from inrcodec.net.arch import Arch
 
@@ -33,7 +34,7 @@ class Relaxation:
 class SparseSiren(nn.Module):
     """A SIREN whose effective weights are ``step * round(weight * gate / step)``.
 
-    Steps are 1 until somebody sets ``log_step`` (see :func:`inrcodec.fit.curvature.allocate_steps`).
+    All weights are one flat parameter ``weights``, in file order. Steps are 1 until somebody sets ``log_step`` (see :func:`inrcodec.fit.curvature.allocate_steps`).
 
     Args:
         arch: the network.
@@ -42,6 +43,7 @@ class SparseSiren(nn.Module):
         droprate: initial probability of a closed gate; weights start larger by 1 / (1 - droprate) so that the gated
             net starts at the SIREN's scale (L0onie).
         seed: of the initialisation and of all noise.
+        engine: what computes the net and its gradients.
     """
 
     def __init__(
@@ -52,14 +54,16 @@ class SparseSiren(nn.Module):
         gate_kind: str = "none",
         droprate: float = 0.05,
         seed: int = 0,
+        engine: Engine = reference,
     ) -> None:
         super().__init__()
-        self.arch, self.gate_kind = arch, gate_kind
+        self.arch, self.gate_kind, self.engine = arch, gate_kind, engine
+        self.layers = sine_layers(arch)
         self.generator = torch.Generator().manual_seed(seed % 2**63)
         specs = arch.tensors()
         self.sizes = [spec.size for spec in specs]
         initial = coin_init(arch, mean, self.generator)
-        self.weights = nn.ParameterList([nn.Parameter(tensor) for tensor in initial])
+        self.weights = nn.Parameter(torch.cat([tensor.reshape(-1) for tensor in initial]))
         self.tensor_of = torch.repeat_interleave(torch.arange(len(specs)), torch.tensor(self.sizes))
         self.log_step = nn.Parameter(torch.zeros(len(specs)))
         self.log_alpha: nn.Parameter | None = None
@@ -68,13 +72,7 @@ class SparseSiren(nn.Module):
             start = gates.initial_log_alpha(sum(self.sizes), droprate, self.generator)
             self.log_alpha = nn.Parameter(start)
             with torch.no_grad():
-                scale = gates.median_gate(start)
-                for weight, part in zip(self.weights, scale.split(self.sizes), strict=True):
-                    weight.div_(part.view_as(weight))
-
-    def flat(self) -> Tensor:
-        """All weights in file order, ``(weights,)``."""
-        return torch.cat([weight.reshape(-1) for weight in self.weights])
+                self.weights.div_(gates.median_gate(start))
 
     def steps(self) -> Tensor:
         """The quantisation step of every weight, ``(weights,)``."""
@@ -95,7 +93,7 @@ class SparseSiren(nn.Module):
     def levels(self, *, sample: bool = False) -> Tensor:
         """Gated weights in units of their steps, not rounded, ``(weights,)``."""
         gate = self.gate(sample=sample)
-        flat = self.flat() if gate is None else self.flat() * gate
+        flat = self.weights if gate is None else self.weights * gate
         return flat / self.steps()
 
     def effective(self, levels: Tensor, relaxation: Relaxation) -> Tensor:
@@ -108,17 +106,11 @@ class SparseSiren(nn.Module):
 
     def forward(self, coords: Tensor, flat: Tensor) -> Tensor:
         """Samples of the net with the given flat weights; ``coords`` ``(n, 2)`` to ``(n, outputs)``."""
-        *matrices, hidden_bias, out_bias = flat.split(self.sizes)
-        biases = [*hidden_bias.split(self.arch.hidden), out_bias]
-        h = coords
-        for k, ((inputs, outputs), matrix, bias) in enumerate(zip(self.arch.fan(), matrices, biases, strict=True)):
-            weight = matrix.view(outputs, inputs)
-            if k < self.arch.depth:
-                w0 = float(self.arch.frequency(k))
-                h = torch.sin(nn.functional.linear(h, w0 * weight, w0 * bias))
-            else:
-                h = nn.functional.linear(h, weight, bias)
-        return h
+        return self.engine.outputs(self.layers, coords, flat)
+
+    def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
+        """Mean squared error against ``samples`` ``(n, outputs)``, differentiable in ``flat``."""
+        return self.engine.mse(self.layers, coords, flat, samples)
 
     @torch.no_grad()
     def purge(self) -> None:
@@ -126,8 +118,7 @@ class SparseSiren(nn.Module):
         if self.log_alpha is None:
             return
         gate = gates.median_gate(self.log_alpha)
-        for weight, part in zip(self.weights, gate.split(self.sizes), strict=True):
-            weight.mul_(part.view_as(weight))
+        self.weights.mul_(gate)
         self.mask = (gate > 0).to(gate.dtype)
         self.log_alpha = None
 
@@ -136,6 +127,13 @@ class SparseSiren(nn.Module):
         """Move every step to the nearest one a file can carry."""
         codes = [step_code(float(s)) for s in torch.exp(self.log_step)]
         self.log_step.copy_(torch.log(torch.tensor([step_size(c) for c in codes])))
+
+
+def sine_layers(arch: Arch) -> tuple[Layer, ...]:
+    """An architecture in the engines' words."""
+    *hidden, (inputs, outputs) = arch.fan()
+    body = (Layer(a, b, "sine", float(arch.frequency(k))) for k, (a, b) in enumerate(hidden))
+    return (*body, Layer(inputs, outputs, "linear"))
 
 
 def coin_init(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tensor]:

@@ -20,6 +20,7 @@ from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.checkpoint import Journal, identity
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.effort import effort_config
+from inrcodec.fit.engine import Engine, engine
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.methods import method
 from inrcodec.fit.sizing import payload_budget, smallest_file
@@ -87,7 +88,8 @@ class Session:
         self.config = effort_config(options.effort).override(options.overrides)
         self.header = Header(pixels.width, pixels.height, pixels.channels, pixels.depth)
         Limits().check_size(pixels.width, pixels.height)
-        self.canvas = Canvas.of(pixels, _device(options.device))
+        device = _device(options.device)
+        self.canvas = Canvas.of(pixels, device, engine(options.engine, device.type))
         self.steps = 0
         self.interrupted = False
         self._told = 0.0
@@ -99,7 +101,7 @@ class Session:
 
     def run(self) -> Encoded:
         """Do it."""
-        with _threads(self.options.threads):
+        with _threads(self.canvas.engine, self.options.threads):
             cap = self.target.cap(self.header.pixels)
             best = self.fit(cap) if cap is not None else self.reach(self.target.value)
         if self.options.verify:
@@ -232,7 +234,7 @@ class Session:
         for seed in seeds:
             trainer = Trainer(self.canvas, arch, replace(config, steps=config.race), None, seed)
             train(trainer, stop=self.stopped)
-            scores.append(self.canvas.subset(1 << 16).mse(trainer.model, trainer.model.flat().detach()))
+            scores.append(self.canvas.subset(1 << 16).mse(trainer.model, trainer.model.weights.detach()))
         return seeds[int(np.argmin(scores))]
 
     def reach(self, goal: float) -> Candidate:
@@ -376,12 +378,15 @@ def _device(name: str) -> torch.device:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Run torch with a number of threads, then put things back."""
+def _threads(engine: Engine, count: int | None) -> Iterator[None]:
+    """Give the engine a number of threads, then put things back.
+
+    Beside the kernels torch has only small products left, and threads of its own that wait for work would slow the
+    kernels' down.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(
-        count or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count or before
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else before
+    torch.set_num_threads(engine.take_threads(count or cores))
     try:
         yield
     finally:

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pytorch_optimizer.optimizer.soap import SOAP
 from torch import Tensor
 
 from inrcodec.coding.estimate import fit_law
@@ -29,6 +28,7 @@ from inrcodec.fit.curvature import allocate_steps, curvature
 from inrcodec.fit.model import Relaxation, SparseSiren, hard_symbols
 from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
 from inrcodec.fit.rate import CostCurve, expected_bits
+from inrcodec.fit.soap import ScaledAdam, Soap, blocks_of
 from inrcodec.net.arch import Arch
 
 _SETTLED = 300
@@ -116,6 +116,7 @@ class Trainer:
             gate_kind=gate_kind,
             droprate=config.droprate,
             seed=seed,
+            engine=canvas.engine,
         ).to(self.device)
         self.model.tensor_of = self.model.tensor_of.to(self.device)
         self.problem = RateProblem(config.multiplier)
@@ -140,8 +141,7 @@ class Trainer:
         gentle = replace(config, gates="none", lr=_REFINE_LR * config.lr)
         trainer = cls(canvas, fitted.arch, gentle, budget, seed)
         with torch.no_grad():
-            for weight, tensor in zip(trainer.model.weights, fitted.tensors, strict=True):
-                weight.copy_(torch.from_numpy(tensor))
+            trainer.model.weights.copy_(torch.from_numpy(np.concatenate([t.ravel() for t in fitted.tensors])))
             trainer.problem.price.weight.fill_(fitted.multiplier)
         trainer.done = round((1 - config.finish) * config.steps)
         trainer.time = 1 - config.finish
@@ -152,13 +152,19 @@ class Trainer:
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """One for the weights and, where bits have a price, Adam for steps and gates."""
-        config, groups = self.config, self._weight_groups()
+        config, model = self.config, self.model
         if config.optimizer == "soap":
-            weights: torch.optim.Optimizer = SOAP(
-                groups, betas=config.betas, weight_decay=0.0, precondition_frequency=config.refresh
+            matrices = [(outputs, inputs) for inputs, outputs in self.arch.fan()]
+            weights: torch.optim.Optimizer = Soap(
+                model.weights,
+                blocks_of(matrices),
+                self._rates(),
+                lr=config.lr,
+                betas=config.betas,
+                refresh=config.refresh,
             )
         else:
-            weights = torch.optim.Adam(groups, betas=config.betas)
+            weights = ScaledAdam(model.weights, self._rates(), lr=config.lr, betas=config.betas)
         if self.budget is None:
             return [weights]
         rest: list[dict[str, object]] = [{"params": [self.model.log_step], "lr": config.step_lr}]
@@ -166,19 +172,17 @@ class Trainer:
             rest.append({"params": [self.model.log_alpha], "lr": config.gate_lr})
         return [weights, torch.optim.Adam(rest)]
 
-    def _weight_groups(self) -> list[dict[str, object]]:
-        """One group a tensor, each with its learning rate.
+    def _rates(self) -> Tensor:
+        """Every weight's learning rate as a multiple of the peak.
 
         Past the first layer a matrix learns at 1 / inputs, as its sums grow with them; and all learn slower the deeper
         the net, as a change is amplified on its way through the sines.
         """
         inputs = [fan_in for fan_in, _ in self.arch.fan()]
-        base = self.config.lr * min(1.5, 7 / self.arch.depth)
-        groups: list[dict[str, object]] = []
-        for k, weight in enumerate(self.model.weights):
-            scale = 64 / inputs[k] if 0 < k < len(inputs) else 1.0
-            groups.append({"params": [weight], "lr": base * min(scale, 4.0)})
-        return groups
+        depth = min(1.5, 7 / self.arch.depth)
+        scales = [min(64 / fan_in, 4.0) if k else 1.0 for k, fan_in in enumerate(inputs)]
+        by_tensor = torch.tensor([*scales, 1.0, 1.0]) * depth
+        return by_tensor[self.model.tensor_of.cpu()].to(self.device)
 
     @property
     def progress(self) -> float:
@@ -256,8 +260,8 @@ class Trainer:
             violation = proxy / (self.budget * self.config.aim) - 1
         else:
             gate = model.gate(sample=True)
-            flat = model.flat() if gate is None else model.flat() * gate
-        mse = (model(self.canvas.coords[index], flat) - self.canvas.samples[index]).square().mean()
+            flat = model.weights if gate is None else model.weights * gate
+        mse = model.mse(self.canvas.coords[index], flat, self.canvas.samples[index])
         self.mse += 0.02 * (float(mse.detach()) - self.mse)
         return {"log_mse": torch.log(mse + 1e-12), "violation": violation, "strict": strict}
 
@@ -280,7 +284,7 @@ class Trainer:
         """Put the steps where the budget is met with equal slope in every tensor."""
         assert self.budget is not None
         gate = self.model.gate()
-        flat = self.model.flat() if gate is None else self.model.flat() * gate
+        flat = self.model.weights if gate is None else self.model.weights * gate
         with torch.enable_grad():
             felt = curvature(self.canvas, self.model, flat)
         ends = np.cumsum(self.model.sizes)[:-1]
@@ -346,7 +350,7 @@ class Trainer:
             self.begin_press()
         if self.budget is not None and not self.finishing:
             self.begin_finish()
-        flat = self.model.flat() if self.model.mask is None else self.model.flat() * self.model.mask
+        flat = self.model.weights if self.model.mask is None else self.model.weights * self.model.mask
         parts = flat.detach().cpu().numpy()
         ends = np.cumsum(self.model.sizes)[:-1]
         specs = self.arch.tensors()

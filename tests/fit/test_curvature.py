@@ -15,7 +15,7 @@ from inrcodec.net.arch import Arch
 def test_curvature_agrees_with_the_exact_gauss_newton_diagonal(canvas: Canvas) -> None:
     small = canvas.subset(300)
     model = SparseSiren(Arch((5,)), small.samples.mean(0), seed=2)
-    flat = model.flat().detach()
+    flat = model.weights.detach()
     jacobian = torch.func.jacrev(lambda w: model(small.coords, w).reshape(-1))(flat)
     exact = jacobian.square().mean(0).numpy()
     estimate = curvature(small, model, flat, probes=400)

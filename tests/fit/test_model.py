@@ -32,15 +32,16 @@ def test_gated_weights_start_at_the_scale_of_the_plain_net() -> None:
     arch, mean = Arch((20, 20)), torch.full((3,), 0.5)
     plain = SparseSiren(arch, mean, seed=3)
     gated = SparseSiren(arch, mean, gate_kind="median", droprate=0.5, seed=3)
-    assert torch.allclose(gated.levels() * gated.steps(), plain.flat(), atol=1e-6)
+    assert torch.allclose(gated.levels() * gated.steps(), plain.weights, atol=1e-6)
 
 
 def test_torch_and_numpy_draw_the_same_picture(canvas: Canvas) -> None:
     arch = Arch((12, 9, 7), w0_first=25)
     model = SparseSiren(arch, canvas.samples.mean(0), seed=1)
-    tensors = {s.name: w.detach().numpy() for s, w in zip(arch.tensors(), model.weights, strict=True)}
+    parts = model.weights.detach().split(model.sizes)
+    tensors = {s.name: w.view(s.shape).numpy() for s, w in zip(arch.tensors(), parts, strict=True)}
     expected = forward(arch, tensors, canvas.coords.numpy())
-    assert np.abs(model(canvas.coords, model.flat()).detach().numpy() - expected).max() < 1e-5
+    assert np.abs(model(canvas.coords, model.weights).detach().numpy() - expected).max() < 1e-5
 
 
 def test_purged_gates_leave_zeros_that_stay(canvas: Canvas) -> None:
@@ -54,8 +55,7 @@ def test_purged_gates_leave_zeros_that_stay(canvas: Canvas) -> None:
     assert model.open_probability() is None
     assert torch.allclose(model.levels(), before)
     assert (model.levels()[::2] == 0).all()
-    for weight in model.weights:
-        weight.data += 1.0
+    model.weights.data += 1.0
     assert (model.levels()[::2] == 0).all()
     assert (model.levels()[1::2] != 0).all()
 
@@ -66,7 +66,7 @@ def test_effective_weights_follow_the_relaxation() -> None:
     levels = model.levels()
     hard = model.effective(levels, Relaxation("hard"))
     assert torch.allclose(hard, levels.round() * model.steps())
-    assert torch.allclose(model.effective(levels, Relaxation("none")), model.flat())
+    assert torch.allclose(model.effective(levels, Relaxation("none")), model.weights)
     soft = [model.effective(levels, Relaxation("soft", 0.1, 0.2)) for _ in range(2)]
     assert not torch.equal(soft[0], soft[1])
 

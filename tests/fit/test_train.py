@@ -24,9 +24,9 @@ def _flat(fitted: FittedNet) -> np.ndarray:
 
 def test_a_fit_learns_the_picture(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
     trainer = Trainer(canvas, arch, config, None)
-    start = canvas.mse(trainer.model, trainer.model.flat().detach())
+    start = canvas.mse(trainer.model, trainer.model.weights.detach())
     train(trainer)
-    assert canvas.mse(trainer.model, trainer.model.flat().detach()) < 0.3 * start
+    assert canvas.mse(trainer.model, trainer.model.weights.detach()) < 0.3 * start
 
 
 def test_the_rate_ends_near_the_budget(trained: tuple[Canvas, FittedNet, float]) -> None:
