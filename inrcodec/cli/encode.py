@@ -135,8 +135,8 @@ def _request(given: dict[str, Any]) -> Request:
         raise click.UsageError(f"{error}.") from None
     options = EncodeOptions(
         effort=given["effort"], method=given["method"], arch=given["arch"], layers=given["layers"], seed=given["seed"],
-        device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"], checkpoint=given["checkpoint"],
-        resume=given["resume"], overrides=given["overrides"], verify=not given["no_verify"],
+        device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
+        checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"], verify=not given["no_verify"],
     )  # fmt: skip
     depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]
     return Request(

@@ -34,7 +34,8 @@ class Relaxation:
 class SparseSiren(nn.Module):
     """A SIREN whose effective weights are ``step * round(weight * gate / step)``.
 
-    All weights are one flat parameter ``weights``, in file order. Steps are 1 until somebody sets ``log_step`` (see :func:`inrcodec.fit.curvature.allocate_steps`).
+    All weights are one flat parameter ``weights``, in file order. Steps are 1 until somebody sets ``log_step`` (see
+    :func:`inrcodec.fit.curvature.allocate_steps`).
 
     Args:
         arch: the network.
