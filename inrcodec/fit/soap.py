@@ -122,6 +122,8 @@ class Soap(torch.optim.Optimizer):
                 if flat.grad is None:
                     continue
                 if not self.state[flat]:
+                    if not bool(torch.isfinite(flat.grad).all()):
+                        continue  # no eigenbases to be found here; whoever watches the loss will see
                     self._begin(flat, flat.grad)
                     if self.blocks:
                         continue
