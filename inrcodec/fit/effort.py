@@ -9,7 +9,7 @@ from inrcodec.net.arch import Arch
 
 EFFORTS = range(1, 10)
 
-_STEPS = {1: 1_000, 2: 1_600, 3: 3_000, 4: 5_500, 5: 9_500, 6: 15_000, 7: 24_000, 8: 36_000, 9: 55_000}
+_STEPS = {1: 1_000, 2: 1_600, 3: 3_000, 4: 5_500, 5: 9_500, 6: 13_000, 7: 18_000, 8: 25_000, 9: 36_000}
 
 _BATCH = {1: 4096}
 """Pixels a step where they are not the default's.

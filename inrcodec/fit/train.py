@@ -261,7 +261,8 @@ class Trainer:
         else:
             gate = model.gate(sample=True)
             flat = model.weights if gate is None else model.weights * gate
-        mse = model.mse(self.canvas.coords[index], flat, self.canvas.samples[index])
+        coords, samples = (values.index_select(0, index) for values in (self.canvas.coords, self.canvas.samples))
+        mse = model.mse(coords, flat, samples)
         self.mse += 0.02 * (float(mse.detach()) - self.mse)
         return {"log_mse": torch.log(mse + 1e-12), "violation": violation, "strict": strict}
 
