@@ -1,18 +1,13 @@
-"""Pictures by name: where a data set lies, how to get it, and whether it is the one everybody measures on."""
+"""The pictures that words stand for: data sets, folders and files; and where data sets lie."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
-from inrcodec.errors import InrError
+from inrcodec.bench.registry import DataError, Dataset, Item, dataset, is_it, registry
 
 VARIABLE = "INRCODEC_DATA"
 """Environment variable: a folder with a folder for each data set; looked at first, and fetched to."""
@@ -24,69 +19,6 @@ ENDINGS = frozenset(
 
 Progress = Callable[[str, int, int], None]
 """Told the file that is there now, how many are, and how many there will be."""
-
-
-class DataError(InrError):
-    """Pictures are missing, or are not what they should be; the message says how to get them."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """One file of a data set."""
-
-    name: str
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set of the registry.
-
-    Attributes:
-        name: what it is called here.
-        title: what it is called by people.
-        home: its page.
-        licence: what its owner allows.
-        mirrors: addresses with ``{name}``, ``{stem}`` and ``{number}`` for a file; tried in order.
-        items: its files, in order.
-    """
-
-    name: str
-    title: str
-    home: str
-    licence: str
-    mirrors: tuple[str, ...]
-    items: tuple[Item, ...]
-
-    def urls(self, item: Item) -> list[str]:
-        """Where a file may be had."""
-        number = 1 + self.items.index(item)
-        return [m.format(name=item.name, stem=Path(item.name).stem, number=number) for m in self.mirrors]
-
-
-@cache
-def registry() -> dict[str, Dataset]:
-    """The data sets there are, by name."""
-    text = (files("inrcodec.bench") / "data" / "datasets.json").read_text(encoding="utf-8")
-    return {
-        name: Dataset(
-            name, entry["title"], entry["home"], entry["licence"], tuple(entry["mirrors"]),
-            tuple(Item(*words) for words in entry["files"]),
-        )
-        for name, entry in json.loads(text).items()
-    }  # fmt: skip
-
-
-def dataset(name: str) -> Dataset:
-    """The data set of a name.
-
-    Raises:
-        DataError: there is none.
-    """
-    if name not in registry():
-        raise DataError(f"no data set {name!r}; there are {', '.join(registry())}")
-    return registry()[name]
 
 
 def resolve(words: Sequence[str]) -> list[Path]:
@@ -155,19 +87,6 @@ def cache_folder() -> Path:
 def missing(wanted: Dataset, folder: Path) -> list[Item]:
     """The files that a folder lacks, or has other contents of."""
     return [item for item in wanted.items if not is_it(item, folder / item.name)]
-
-
-def is_it(item: Item, file: Path) -> bool:
-    """Whether a file is there and is the original."""
-    try:
-        return file.stat().st_size == item.bytes and genuine(item, file.read_bytes())
-    except OSError:
-        return False
-
-
-def genuine(item: Item, data: bytes) -> bool:
-    """Whether bytes are those of the original."""
-    return hashlib.sha256(data).hexdigest() == item.sha256
 
 
 def _resolve(word: str) -> list[Path]:

@@ -8,7 +8,8 @@ import urllib.request
 from pathlib import Path
 
 from inrcodec.atomic import atomic_write
-from inrcodec.bench.datasets import DataError, Dataset, Item, Progress, dataset, genuine, home, is_it
+from inrcodec.bench.datasets import Progress, home
+from inrcodec.bench.registry import DataError, Dataset, Item, dataset, genuine, is_it
 
 _TIMEOUT = 30.0  # seconds without a byte
 

@@ -13,6 +13,7 @@ from inrcodec import __version__
 from inrcodec.cli.compare import compare
 from inrcodec.cli.completion import completion
 from inrcodec.cli.console import Console, verbosity
+from inrcodec.cli.data import data
 from inrcodec.cli.decode import decode
 from inrcodec.cli.encode import encode
 from inrcodec.cli.exits import INTERRUPTED, describe, exit_code
@@ -43,7 +44,7 @@ def inrcodec() -> None:
     """  # noqa: D301 - click reads the escape: these lines stay as they are
 
 
-for _command in (encode, decode, info, verify, compare, completion):
+for _command in (encode, decode, info, verify, compare, data, completion):
     inrcodec.add_command(_command)
 
 

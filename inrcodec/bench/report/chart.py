@@ -13,6 +13,7 @@ from inrcodec.bench.report.labels import spread
 from inrcodec.bench.report.palette import GRID, GUIDE, PAPER, SOFT, TEXT
 from inrcodec.bench.report.themed import themed
 from inrcodec.bench.results import Results
+from inrcodec.bench.row import SWEEP
 from inrcodec.errors import InrError
 
 SIZE = (9.6, 6.0)
@@ -22,7 +23,7 @@ DPI = 160
 FORMATS = (".png", ".svg")
 
 _TICKS = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
-_BOX = (0.062, 0.085, 0.735, 0.79)  # of the axes, as parts of the figure; the right margin holds the names
+_BOX = (0.05, 0.088, 0.765, 0.78)  # of the axes, as parts of the figure; the right margin holds the names
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
@@ -30,6 +31,7 @@ _STYLE = {
     "svg.hashsalt": "inrcodec",  # the same plot gives the same bytes
     "path.simplify": False,
 }
+_HEADLINE: dict[str, Any] = {"color": TEXT.light, "size": 13, "weight": "bold"}
 _LINES = {0: (0.9, 1), 1: (2.0, 3), 2: (2.8, 4)}  # width and layer by rank
 
 
@@ -114,6 +116,7 @@ def _frame(figure: Any, axes: Any, view: tuple[float, float, float, float], resu
     axes.set_xscale("log")
     axes.set_xlim(left, right)
     axes.set_ylim(low, high)
+    axes.set_yticks([db for db in range(math.ceil(low), math.ceil(high)) if db % (1 if high - low < 7 else 2) == 0])
     ticks = [tick for tick in _TICKS if left <= tick <= right and tick not in results.targets]
     ticks = [tick for tick in ticks if all(abs(math.log(tick / target)) > 0.12 for target in results.targets)]
     axes.set_xticks([*ticks, *results.targets], [f"{tick:g}" for tick in (*ticks, *results.targets)])
@@ -127,17 +130,18 @@ def _frame(figure: Any, axes: Any, view: tuple[float, float, float, float], resu
     axes.spines["bottom"].set_color(GUIDE.light)
     for target in results.targets:
         axes.axvline(target, color=GUIDE.light, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-    figure.text(_BOX[0], 0.955, f"PSNR against bits per pixel: {title(results)}", color=TEXT.light, size=13, weight="bold")
-    figure.text(_BOX[0], 0.9, _explanation(results), color=SOFT.light, size=8.6, linespacing=1.5, va="center")
-    axes.set_xlabel("bits per pixel of the whole file", color=SOFT.light, labelpad=6)
-    figure.text(0.012, _BOX[1] + _BOX[3] + 0.012, "dB", color=SOFT.light)
+    figure.text(0.016, 0.945, f"PSNR (dB) against bits per pixel: {title(results)}", **_HEADLINE)
+    figure.text(0.016, 0.905, _explanation(results), color=SOFT.light, size=8.8)
+    axes.set_xlabel("bits per pixel, of the whole file", color=SOFT.light, labelpad=6)
 
 
 def _explanation(results: Results) -> str:
     """Which kind of mean is which."""
-    dots = "Dots: every picture at exactly the target."
-    lines = "Lines: mean of operating points, which is 0.1 to 0.5 dB lower for the same codec"
-    return f"{dots} {lines}" + ("; thin lines: published." if published(results) else ".")
+    swept = any(row.kind == SWEEP for row in results.rows)
+    parts = ["Dots: every picture at exactly the target." if results.targets else ""]
+    parts += ["Lines: mean of operating points, 0.1 to 0.5 dB lower for the same codec." if swept else ""]
+    parts += ["Thin lines: published, of the second kind." if published(results) else ""]
+    return "  ".join(part for part in parts if part)
 
 
 def _curve(axes: Any, curve: Curve) -> None:

@@ -57,10 +57,7 @@ def published(results: Results) -> list[Curve]:
     """The published curves where they compare: they are means over all of Kodak, and over nothing else."""
     if set(results.pictures) != KODAK:
         return []
-    return [
-        Curve(name, PUBLISHED, tuple(sorted((float(bpp), float(psnr)) for bpp, psnr in points)), (), 0)
-        for name, _, points in published_curves()
-    ]
+    return [Curve(curve.name, PUBLISHED, curve.points, (), 0) for curve in published_curves()]
 
 
 def title(results: Results) -> str:

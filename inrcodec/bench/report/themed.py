@@ -25,7 +25,7 @@ def themed(svg: str, alone: bool) -> str:
     """
     for ink in palette.every():
         svg = re.sub(re.escape(ink.light), f"var(--{ink.name})", svg, flags=re.IGNORECASE)
-    svg = re.sub(r"(font: [^;\"]*?)'DejaVu Sans'(, sans-serif)?", rf"\1{FONT.replace(chr(39), '&quot;')}", svg)
+    svg = re.sub(r"'DejaVu Sans'(, sans-serif)?", FONT, svg)
     start = svg.index("<svg")
     end = svg.index(">", start) + 1
     if alone:
