@@ -14,7 +14,7 @@ class FitConfig:
         steps: optimiser steps, the hard-rounding finish included.
         batch: pixels a step, drawn without replacement epoch by epoch.
         lr: peak learning rate of a net of 7 layers of 64 (cosine to 0; wider or deeper ones learn slower).
-        optimizer: ``soap`` (Shampoo's eigenbasis, Vyas et al. 2024) or ``adam``.
+        optimizer: ``soap`` (Shampoo's eigenbasis, Vyas et al. 2024), ``adam`` or ``muon``.
         betas: decay of the optimiser's first and second moments.
         refresh: steps between updates of SOAP's eigenbasis.
         warmup: steps of linear learning-rate warm-up.
@@ -72,7 +72,11 @@ class FitConfig:
         Raises:
             ValueError: naming the field.
         """
-        choices = {"gates": ("median", "sample", "none"), "dual": ("nupi", "ascent"), "optimizer": ("soap", "adam")}
+        choices = {
+            "gates": ("median", "sample", "none"),
+            "dual": ("nupi", "ascent"),
+            "optimizer": ("soap", "adam", "muon"),
+        }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")

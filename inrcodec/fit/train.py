@@ -26,6 +26,7 @@ from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.curvature import allocate_steps, curvature
 from inrcodec.fit.model import Relaxation, SparseSiren, hard_symbols
+from inrcodec.fit.muon import Muon
 from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
 from inrcodec.fit.rate import CostCurve, expected_bits
 from inrcodec.fit.soap import ScaledAdam, Soap, blocks_of
@@ -153,11 +154,15 @@ class Trainer:
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """One for the weights and, where bits have a price, Adam for steps and gates."""
         config, model = self.config, self.model
-        if config.optimizer == "soap":
-            matrices = [(outputs, inputs) for inputs, outputs in self.arch.fan()]
-            weights: torch.optim.Optimizer = Soap(
+        blocks = blocks_of([(outputs, inputs) for inputs, outputs in self.arch.fan()])
+        if config.optimizer == "muon":
+            weights: torch.optim.Optimizer = Muon(
+                model.weights, blocks, self._rates(), lr=config.lr, betas=config.betas
+            )
+        elif config.optimizer == "soap":
+            weights = Soap(
                 model.weights,
-                blocks_of(matrices),
+                blocks,
                 self._rates(),
                 lr=config.lr,
                 betas=config.betas,
