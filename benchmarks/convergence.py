@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--bpp", type=float, default=0.15)
-    parser.add_argument("--steps", default="400,800,1600")
+    parser.add_argument("--steps", default="500,1500")
     parser.add_argument("--configurations", nargs="*", default=CONFIGURATIONS)
     parser.add_argument("--out", type=Path, required=True, help="rows it already holds are not measured again")
     parser.add_argument("--plot", type=Path)
@@ -101,11 +101,15 @@ def curves(path: Path) -> dict[str, list[tuple[float, float, float, int]]]:
         groups[row["configuration"]][int(row["steps"])].append(row)
     return {
         name: [
-            (*(fmean(float(row[key]) for row in rows) for key in ("cpu_seconds", "psnr", "bytes")), len(rows))
+            (_mean(rows, "cpu_seconds"), _mean(rows, "psnr"), _mean(rows, "bytes"), len(rows))
             for _, rows in sorted(points.items())
         ]
         for name, points in groups.items()
-    }  # type: ignore[misc]
+    }
+
+
+def _mean(rows: list[dict[str, str]], column: str) -> float:
+    return fmean(float(row[column]) for row in rows)
 
 
 def markdown(path: Path) -> str:

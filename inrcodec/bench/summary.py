@@ -33,6 +33,7 @@ class TargetMean:
         use: smallest and largest share of the cap that a file fills, of those that fit.
         encode_seconds: median over the pictures, as is ``decode_seconds``.
         peak_mb: largest memory of any picture.
+        psnr_with_over: mean over all pictures, those that are over the target too; NaN where some failed.
     """
 
     codec: str
@@ -47,6 +48,7 @@ class TargetMean:
     encode_seconds: float
     decode_seconds: float
     peak_mb: float
+    psnr_with_over: float
 
     @property
     def complete(self) -> bool:
@@ -56,7 +58,8 @@ class TargetMean:
     @property
     def remark(self) -> str:
         """Why there is no mean, if so."""
-        parts = [f"{len(self.over)} of {self.pictures} over the target"] if self.over else []
+        mean = f" ({self.psnr_with_over:.2f} dB with {'them' if len(self.over) > 1 else 'it'})"
+        parts = [f"{len(self.over)} of {self.pictures} over the target{'' if self.failed else mean}"] if self.over else []
         parts += [f"{len(self.failed)} of {self.pictures} without a result"] if self.failed else []
         return ", ".join(parts)
 
@@ -104,6 +107,7 @@ def _target_mean(codec: str, target: float, by_picture: dict[str, Row], pictures
         encode_seconds=median(row.encode_seconds for row in good) if good else math.nan,
         decode_seconds=median(row.decode_seconds for row in good) if good else math.nan,
         peak_mb=max((row.peak_mb for row in good), default=math.nan),
+        psnr_with_over=fmean(row.psnr for row in good) if len(good) == len(pictures) else math.nan,
     )
 
 

@@ -131,17 +131,17 @@ def _frame(figure: Any, axes: Any, view: tuple[float, float, float, float], resu
     for target in results.targets:
         axes.axvline(target, color=GUIDE.light, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
     figure.text(0.016, 0.945, f"PSNR (dB) against bits per pixel: {title(results)}", **_HEADLINE)
-    figure.text(0.016, 0.905, _explanation(results), color=SOFT.light, size=8.8)
+    figure.text(0.016, 0.925, _explanation(results), color=SOFT.light, size=8.8, linespacing=1.5, va="top")
     axes.set_xlabel("bits per pixel, of the whole file", color=SOFT.light, labelpad=6)
 
 
 def _explanation(results: Results) -> str:
     """Which kind of mean is which."""
     swept = any(row.kind == SWEEP for row in results.rows)
-    parts = ["Dots: every picture at exactly the target." if results.targets else ""]
-    parts += ["Lines: mean of operating points, 0.1 to 0.5 dB lower for the same codec." if swept else ""]
-    parts += ["Thin lines: published, of the second kind." if published(results) else ""]
-    return "  ".join(part for part in parts if part)
+    dots = f"Dots{', joined where nothing was swept' if swept else ''}: every picture at exactly the target."
+    thin = "; thin lines: published" if published(results) else ""
+    lines = f"Lines: mean of operating points, lower at equal rate (0.1 to 0.5 dB over Kodak){thin}."
+    return "\n".join([dots] * bool(results.targets) + [lines] * (swept or bool(thin)))
 
 
 def _curve(axes: Any, curve: Curve) -> None:
