@@ -6,7 +6,7 @@ import contextlib
 import queue
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inrcodec.errors import InrError
 
@@ -88,9 +88,9 @@ def submit_all(
     Raises:
         ClusterError: the scheduler was lost.
     """
-    ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     waiting = deque((item, 1) for item in items)
-    handed_in: dict[Future, tuple[Item, int]] = {}
+    handed_in: dict[Future[Any], tuple[Item, int]] = {}
     while waiting or handed_in:
         ahead = max(2 * sum(client.nthreads().values()), 4) if waiting else 0
         while waiting and len(handed_in) < ahead:
@@ -118,7 +118,7 @@ def submit_all(
             on_done(item, result)
 
 
-def _result(future: Future) -> object:
+def _result(future: Future[Any]) -> Any:
     """What the function gave or raised.
 
     Raises:

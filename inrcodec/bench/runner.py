@@ -98,7 +98,7 @@ def measure_all(
             name = file_name(job.picture.stem, job.codec.name, job.target_bpp)
             atomic_write(folder / name, outcome.coded, overwrite=True)
         append(path, outcome.rows)  # last: a row that is there is finished, with all that belongs to it
-        clock.end(job)
+        clock.end(job, outcome.rows)
         done += 1
         observe(Standing(done, len(jobs), (), clock.seconds(), outcome.rows))
 

@@ -58,9 +58,13 @@ class TargetMean:
     @property
     def remark(self) -> str:
         """Why there is no mean, if so."""
-        mean = f" ({self.psnr_with_over:.2f} dB with {'them' if len(self.over) > 1 else 'it'})"
-        parts = [f"{len(self.over)} of {self.pictures} over the target{'' if self.failed else mean}"] if self.over else []
-        parts += [f"{len(self.failed)} of {self.pictures} without a result"] if self.failed else []
+        parts = []
+        if self.over:
+            them = "them" if len(self.over) > 1 else "it"
+            mean = "" if self.failed else f" ({self.psnr_with_over:.2f} dB with {them})"
+            parts.append(f"{len(self.over)} of {self.pictures} over the target{mean}")
+        if self.failed:
+            parts.append(f"{len(self.failed)} of {self.pictures} without a result")
         return ", ".join(parts)
 
 

@@ -36,11 +36,14 @@ class TimeLeft:
         for job in running:
             self._began.setdefault(job.key, time.monotonic())
 
-    def end(self, job: Job) -> None:
-        """This one is done."""
+    def end(self, job: Job, rows: Iterable[Row]) -> None:
+        """This one is done, and gave these rows."""
         self._waiting.pop(job.key, None)
         if job.key in self._began:
-            self._took[job.codec.name, job.target_bpp].append(time.monotonic() - self._began[job.key])
+            took = time.monotonic() - self._began[job.key]
+        else:  # elsewhere: what the rows say is most of it
+            took = sum(row.encode_seconds + row.decode_seconds for row in rows if not row.error)
+        self._took[job.codec.name, job.target_bpp].append(took)
 
     def seconds(self) -> float:
         """About; NaN while some kind of job that is still to be done has not been timed."""

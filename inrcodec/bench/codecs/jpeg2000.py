@@ -40,14 +40,14 @@ class Jpeg2000:
         def ratio(setting: int) -> float:
             return raw * _GRID / (cap * setting)
 
-        setting, data = largest_within(lambda k: _encode(image, ratio(k)), 1, int(_MARGIN * _GRID), cap)
+        setting, data = largest_within(lambda k: encode(image, ratio(k)), 1, int(_MARGIN * _GRID), cap)
         return Coded(data, f"ratio {ratio(setting):.2f}")
 
     def sweep(self, picture: Picture) -> Iterator[Coded]:
         """A file for each of `RATIOS`."""
         image = to_image(picture)
         for ratio in RATIOS:
-            yield Coded(_encode(image, ratio), f"ratio {ratio}")
+            yield Coded(encode(image, ratio), f"ratio {ratio}")
 
     def decode(self, data: bytes) -> Picture:
         """The picture of a file."""
@@ -58,5 +58,6 @@ class Jpeg2000:
         return f"Pillow {__version__}; OpenJPEG {features.version('jpg_2000') or '?'}"
 
 
-def _encode(image: Image.Image, ratio: float) -> bytes:
+def encode(image: Image.Image, ratio: float) -> bytes:
+    """The file of one compression ratio."""
     return save(image, "JPEG2000", quality_mode="rates", quality_layers=[float(ratio)], irreversible=True, mct=1)

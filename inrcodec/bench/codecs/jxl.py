@@ -19,6 +19,9 @@ QUALITIES = (0, 3, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 
 _HIGHEST = 99  # 100 is lossless
 
+_LOOK = 8
+"""Where libjxl leaves the half resolution, files of up to five qualities higher are smaller."""
+
 
 @dataclass(frozen=True)
 class Jxl:
@@ -32,7 +35,7 @@ class Jxl:
 
     def within(self, picture: Picture, cap: int) -> Coded:
         """The highest quality whose file has at most ``cap`` bytes; where none is that small, the smallest file."""
-        quality, data = largest_within(partial(_encode, to_image(picture)), 0, _HIGHEST, cap)
+        quality, data = largest_within(partial(_encode, to_image(picture)), 0, _HIGHEST, cap, _LOOK)
         return Coded(data, f"quality {quality}")
 
     def sweep(self, picture: Picture) -> Iterator[Coded]:

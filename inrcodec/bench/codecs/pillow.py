@@ -48,14 +48,14 @@ class PillowCodec:
     def within(self, picture: Picture, cap: int) -> Coded:
         """The highest quality whose file has at most ``cap`` bytes; where none is that small, the smallest file."""
         image = to_image(picture)
-        quality, data = largest_within(partial(self._encode, image), self.lowest, self.highest, cap)
+        quality, data = largest_within(partial(self.encode, image), self.lowest, self.highest, cap)
         return Coded(data, f"quality {quality}")
 
     def sweep(self, picture: Picture) -> Iterator[Coded]:
         """A file for each of ``points``."""
         image = to_image(picture)
         for quality in self.points:
-            yield Coded(self._encode(image, quality), f"quality {quality}")
+            yield Coded(self.encode(image, quality), f"quality {quality}")
 
     def decode(self, data: bytes) -> Picture:
         """The picture of a file."""
@@ -66,7 +66,8 @@ class PillowCodec:
         library, feature = self.library
         return f"Pillow {__version__}; {library} {features.version(feature) or '?'}"
 
-    def _encode(self, image: Image.Image, quality: int) -> bytes:
+    def encode(self, image: Image.Image, quality: int) -> bytes:
+        """The file of one quality."""
         return save(image, self.format, quality=quality, **self.options)
 
 

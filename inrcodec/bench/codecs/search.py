@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-LOOK = 4
+LOOK = 2
 """Settings tried above the one a bisection ends with: sizes grow with quality only on the whole."""
 
 
-def largest_within(encode: Callable[[int], bytes], lowest: int, highest: int, cap: int) -> tuple[int, bytes]:
+def largest_within(
+    encode: Callable[[int], bytes], lowest: int, highest: int, cap: int, look: int = LOOK
+) -> tuple[int, bytes]:
     """The highest setting whose file has at most ``cap`` bytes, and the file.
 
     Args:
@@ -16,6 +18,7 @@ def largest_within(encode: Callable[[int], bytes], lowest: int, highest: int, ca
         lowest: first setting there is.
         highest: last setting there is.
         cap: bytes the file may have.
+        look: settings tried above the first answer, in case a larger one gives a smaller file.
 
     Returns:
         The setting and its file; where nothing fits, the smallest file that was seen.
@@ -34,7 +37,7 @@ def largest_within(encode: Callable[[int], bytes], lowest: int, highest: int, ca
             low = middle
         else:
             high = middle
-    for setting in range(min(highest, low + LOOK), low - 1, -1):
+    for setting in range(min(highest, low + look), low - 1, -1):
         if fits(setting):
             return setting, files[setting]
     smallest = min(files, key=lambda setting: len(files[setting]))

@@ -41,23 +41,21 @@ def curves(results: Results, kind: str) -> dict[str, Curve]:
         points = [(mean.codec, mean.bpp, mean.psnr) for mean in means if mean.complete]
     else:
         points = [(point.codec, point.bpp, point.psnr) for point in operating_points(results.rows, results.codecs)]
-    found = {name: tuple(sorted((bpp, psnr) for codec, bpp, psnr in points if codec == name)) for name in results.codecs}
-    return {name: curve for name, curve in found.items() if len(curve) >= FEWEST}
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in results.codecs}
+    for codec, bpp, psnr in points:
+        found[codec].append((bpp, psnr))
+    return {name: tuple(sorted(curve)) for name, curve in found.items() if len(curve) >= FEWEST}
 
 
 def savings(results: Results, anchor: str) -> list[Saving]:
-    """Every codec against the anchor where curves of one kind allow it: at targets first, else operating points."""
-    sets = [(kind, curves(results, kind)) for kind in (AT_TARGET, OPERATING_POINTS)]
+    """Every codec against the anchor, by kind of curve, where both have one; those at targets first."""
     found = []
-    for codec in results.codecs:
-        for kind, having in sets:
-            if codec == anchor or anchor not in having or codec not in having:
-                continue
-            saving = _saving(codec, having[anchor], having[codec], kind)
-            if saving is not None:
-                found.append(saving)
-                break
-    return found
+    for kind in (AT_TARGET, OPERATING_POINTS):
+        having = curves(results, kind)
+        if anchor in having:
+            others = [(codec, curve) for codec, curve in having.items() if codec != anchor]
+            found += [_saving(codec, having[anchor], curve, kind) for codec, curve in others]
+    return [saving for saving in found if saving is not None]
 
 
 def _saving(codec: str, anchor: Curve, test: Curve, kind: str) -> Saving | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ FORMATS = (".png", ".svg")
 
 _TICKS = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 _BOX = (0.05, 0.088, 0.765, 0.78)  # of the axes, as parts of the figure; the right margin holds the names
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "svg.fonttype": "none",  # text stays text
@@ -103,7 +104,7 @@ def clipped(line: Points, left: float, right: float) -> Points:
     """The part of a line between two rates, cut where it crosses them (straight in the logarithm of the rate)."""
     cuts = [
         (edge, p + (q - p) * math.log(edge / a) / math.log(b / a))
-        for (a, p), (b, q) in zip(line, line[1:], strict=False)
+        for (a, p), (b, q) in pairwise(line)
         for edge in (left, right)
         if a < edge < b
     ]
@@ -162,15 +163,15 @@ def _names(axes: Any, curves: Sequence[Curve], view: tuple[float, float, float, 
     ends = [(curve, end[-1]) for curve in curves if (end := clipped(curve.line, left, right)) and end[-1][1] < high]
     ends += [(c, c.line[-1]) for c in curves if not clipped(c.line, left, right) and left <= c.line[-1][0] <= right]
     gap = (high - low) * 0.031
+    margin = dict.fromkeys(("xycoords", "textcoords"), ("axes fraction", "data"))
     places = spread([psnr for _, (_, psnr) in ends], gap, low, high)
     for (curve, (bpp, psnr)), place in zip(ends, places, strict=True):
         ink = curve.ink.light
-        margin = {"xycoords": ("axes fraction", "data"), "textcoords": ("axes fraction", "data"), "annotation_clip": False}
         thin = {"arrowstyle": "-", "color": ink, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
         if bpp < right * 0.999:
             axes.plot([bpp, right], [psnr, psnr], color=ink, linewidth=0.7, linestyle=(0, (1, 2.5)), zorder=1)
-        axes.annotate("", (1.0, psnr), (1.022, place), arrowprops=thin, **margin)
+        axes.annotate("", (1.0, psnr), (1.022, place), arrowprops=thin, annotation_clip=False, **margin)
         axes.annotate(
             curve.name, (1.0, psnr), (1.028, place), color=ink if curve.rank else SOFT.light, va="center",
-            size=9.5 if curve.rank else 8, weight="bold" if curve.rank else "normal", **margin,
+            size=9.5 if curve.rank else 8, weight="bold" if curve.rank else "normal", annotation_clip=False, **margin,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from inrcodec.bench.summary import AT_TARGET, TargetMean, operating_points, targ
 Cells = list[tuple[str, ...]]
 """A table: its head, then its rows."""
 
-NONE = "–"
+NONE = "-"
 
 
 def target_table(results: Results) -> Cells:
@@ -30,7 +30,7 @@ def _mean_cells(mean: TargetMean) -> tuple[str, ...]:
         mean.codec,
         number(mean.psnr, 2),
         number(mean.ms_ssim, 4),
-        NONE if math.isnan(low) else f"{100 * low:.1f}–{100 * high:.1f}",
+        NONE if math.isnan(low) else f"{100 * low:.1f} to {100 * high:.1f}",
         seconds(mean.encode_seconds),
         seconds(mean.decode_seconds),
         number(mean.peak_mb, 0),
@@ -42,7 +42,13 @@ def saving_table(results: Results, anchor: str) -> Cells:
     """BD-rates against the anchor; empty where no curves allow any."""
     head = ("codec", f"BD-rate vs {anchor}, %", "BD-PSNR, dB", "over, dB", "curves of")
     rows = [
-        (saving.codec, f"{saving.rate:+.1f}", f"{saving.psnr:+.2f}", "{:.1f}–{:.1f}".format(*saving.span), saving.kind)
+        (
+            saving.codec,
+            f"{saving.rate:+.1f}",
+            f"{saving.psnr:+.2f}",
+            "{:.1f} to {:.1f}".format(*saving.span),
+            saving.kind,
+        )
         for saving in savings(results, anchor)
     ]
     return [head, *rows] if rows else []
