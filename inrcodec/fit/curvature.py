@@ -33,9 +33,10 @@ def curvature(canvas: Canvas, model: SparseSiren, flat: torch.Tensor, probes: in
     total = torch.zeros_like(flat)
     seen = 0
     for _ in range(probes):
-        index = torch.randint(canvas.count, (min(EVALUATE, canvas.count),), generator=generator).to(flat.device)
+        index = torch.randint(canvas.count, (min(EVALUATE, canvas.count),), generator=generator)
+        index = index.to(flat.device, non_blocking=True)
         out = model(canvas.coords[index], flat)
-        signs = (torch.randint(2, out.shape, generator=generator) * 2 - 1).to(out)
+        signs = (torch.randint(2, out.shape, generator=generator) * 2 - 1).to(out, non_blocking=True)
         total += torch.autograd.grad((out * signs).sum(), flat)[0].square()
         seen += out.numel()
     return (total / seen).double().cpu().numpy()

@@ -24,7 +24,7 @@ from inrcodec.fit.engine import Engine, engine
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.methods import method
 from inrcodec.fit.sizing import payload_budget, smallest_file
-from inrcodec.fit.train import Diverged, FittedNet, Pulse, Trainer, train
+from inrcodec.fit.train import Descent, Diverged, FittedNet, Trainer, train
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
@@ -154,7 +154,7 @@ class Session:
         before = trainer.done
         left = self.time_left()  # of the clock's whole, a finish is the last part
         seconds = None if left is None else max(0.1, 0.6 * left) / config.finish
-        refined = train(trainer, seconds=seconds, observer=lambda pulse: self._watch(pulse, trainer), stop=self.stopped)
+        refined = train(trainer, seconds=seconds, observer=self.watch, stop=self.stopped)
         self.steps += refined.steps - before
         if not self.interrupted:
             self.journal.finish(key, refined)
@@ -206,9 +206,9 @@ class Session:
         trainer = Trainer(self.canvas, arch, config, budget, seed)
         self.journal.restore(key, trainer)
 
-        def watch(pulse: Pulse) -> None:
+        def watch(descent: Descent) -> None:
             self.journal.keep(key, trainer, {"seed": seed})
-            self._watch(pulse, trainer)
+            self.watch(descent)
 
         self._started = time.monotonic(), trainer.progress
         left = self.time_left()
@@ -218,11 +218,15 @@ class Session:
             self.journal.finish(key, fitted)
         return fitted
 
-    def _watch(self, pulse: Pulse, trainer: Trainer) -> None:
-        phase = "round" if trainer.finishing else "quantise" if trainer.pressed else "fit"
+    def watch(self, descent: Descent) -> None:
+        """Tell the observer about a fit, if it is time to."""
+        if not self._due(descent.done, descent.config.steps):
+            return
+        pulse = descent.pulse()
+        phase = "round" if descent.finishing else "quantise" if descent.pressed else "fit"
         start, before = self._started
-        gone = max(1e-6, trainer.progress - before)
-        eta = (time.monotonic() - start) * (1 - trainer.progress) / gone
+        gone = max(1e-6, descent.progress - before)
+        eta = (time.monotonic() - start) * (1 - descent.progress) / gone
         self._tell(phase, pulse.step, pulse.steps, pulse.mse, pulse.bits, pulse.multiplier, eta)
 
     def _race(self, arch: Arch, config: FitConfig) -> int:
@@ -345,11 +349,15 @@ class Session:
             smallest_bytes=smallest,
         )
 
+    def _due(self, step: int, steps: int) -> bool:
+        """Whether the observer is to hear of this step: of the first and the last, and of one now and then."""
+        return self.observer is not None and not (time.monotonic() - self._told < TELL_SECONDS and 0 < step < steps)
+
     def _tell(
         self, phase: str, step: int, steps: int, mse: float, bits: float, multiplier: float, eta: float = math.nan
     ) -> None:
         now = time.monotonic()
-        if self.observer is None or (now - self._told < TELL_SECONDS and 0 < step < steps):
+        if self.observer is None or not self._due(step, steps):
             return
         self._told = now
         decibel = -10 * math.log10(mse) if mse > 0 else math.inf

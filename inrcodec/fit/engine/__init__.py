@@ -29,6 +29,9 @@ class Engine(Protocol):
     def mse(self, layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor, /) -> Tensor:
         """Mean squared error against ``y``."""
 
+    def mse_stack(self, layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor, /) -> Tensor:
+        """Mean squared errors of several networks, against ``y`` each."""
+
 
 def engine(name: str, device: str = "cpu") -> Engine:
     """The engine of a name.
