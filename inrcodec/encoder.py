@@ -51,7 +51,8 @@ class EncodeOptions:
         layers: hidden layers as ``4x64``; from the budget if left out.
         seed: of everything random; same seed, threads and machine give the same bytes.
         device: ``auto``, ``cpu`` or ``cuda``.
-        engine: what computes networks and gradients: ``numba`` (fused kernels, CPU), ``torch``, or ``auto``.
+        engine: what computes networks and gradients: ``numba`` (fused kernels, CPU), ``torch``, ``compile`` (torch's
+            compiler), or ``auto``.
         threads: CPU threads; all cores if left out.
         max_time: seconds the encode may take; the best feasible result so far is then written.
         checkpoint: file the state of the fit is kept in.

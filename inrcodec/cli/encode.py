@@ -48,8 +48,8 @@ DEFAULT_BPP = 0.3
               help="Start of the random numbers.")
 @click.option("--device", cls=Rare, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where to fit.")
-@click.option("--engine", cls=Rare, type=click.Choice(["auto", "numba", "torch"]), default="auto", show_default=True,
-              help="What computes the fit: fused kernels for the CPU, or torch.")
+@click.option("--engine", cls=Rare, type=click.Choice(["auto", "numba", "torch", "compile"]), default="auto",
+              show_default=True, help="What computes the fit: fused kernels for the CPU, or torch, plain or compiled.")
 @click.option("-j", "--threads", cls=Rare, type=click.IntRange(1), metavar="N", help="Threads.  [default: all cores]")
 @click.option("--checkpoint", cls=Rare, type=click.Path(path_type=Path, dir_okay=False), metavar="PATH",
               help="Save the state of the fit here as it goes.")
@@ -135,8 +135,8 @@ def _request(given: dict[str, Any]) -> Request:
         raise click.UsageError(f"{error}.") from None
     options = EncodeOptions(
         effort=given["effort"], method=given["method"], arch=given["arch"], layers=given["layers"], seed=given["seed"],
-        device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"], checkpoint=given["checkpoint"],
-        resume=given["resume"], overrides=given["overrides"], verify=not given["no_verify"],
+        device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
+        checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"], verify=not given["no_verify"],
     )  # fmt: skip
     depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]
     return Request(

@@ -29,14 +29,15 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
 
     def __init__(self, multiplier: float, pictures: int = 1, device: torch.device | str = "cpu") -> None:
         super().__init__()
-        start = torch.full((pictures,), multiplier, device=device)
-        self.price = cooper.multipliers.DenseMultiplier(init=start, device=start.device, dtype=start.dtype)
-        self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=self.price)
+        start = torch.full((pictures,), multiplier)
+        price = cooper.multipliers.DenseMultiplier(init=start, dtype=start.dtype)
+        self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=price)
+        self.price = price.to(device)
 
     @property
     def multiplier(self) -> float:
         """The current price of the budget, the mean of all pictures."""
-        return float(self.price.weight.detach().mean())
+        return float(self.price.weight.detach().cpu().mean())
 
     def compute_cmp_state(
         self, log_mse: Tensor, violation: Tensor | None, strict: Tensor | float | None

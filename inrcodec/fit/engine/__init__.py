@@ -10,8 +10,8 @@ from torch import Tensor
 from inrcodec.fit.engine import reference
 from inrcodec.fit.engine.layers import Layer, siren
 
-ENGINES = ("auto", "numba", "torch")
-"""Names of the engines; ``auto`` takes the kernels where they work."""
+ENGINES = ("auto", "numba", "torch", "compile")
+"""Names of the engines; ``auto`` takes the kernels where they work, ``compile`` is torch's compiler."""
 
 
 class Engine(Protocol):
@@ -47,6 +47,8 @@ def engine(name: str, device: str = "cpu") -> Engine:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
     if name == "torch" or (name == "auto" and device != "cpu"):
         return cast("Engine", reference)
+    if name == "compile":
+        return cast("Engine", importlib.import_module("inrcodec.fit.engine.compiled"))
     if device != "cpu":
         raise ValueError(f"the numba engine runs on the CPU, not on {device}; use --engine torch")
     try:
