@@ -42,6 +42,15 @@ def curvature(canvas: Canvas, model: SparseSiren, flat: torch.Tensor, probes: in
     return (total / seen).double().cpu().numpy()
 
 
+def rounded_bits(tensors: Sequence[NDArray[np.floating[Any]]], codes: Sequence[int]) -> float:
+    """Ideal bits of float weights rounded to the steps of these codes."""
+    total = 0.0
+    for tensor, code in zip(tensors, codes, strict=True):
+        symbols = np.clip(np.rint(tensor / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int64)
+        total += code_length(fit_law(symbols, code), symbols)
+    return total
+
+
 def allocate_steps(
     tensors: Sequence[NDArray[np.floating[Any]]], curvatures: Sequence[NDArray[np.float64]], budget: float
 ) -> list[int]:
@@ -65,15 +74,8 @@ def allocate_steps(
         floor = [float(np.abs(t).max()) / MAX_SYMBOL for t in tensors]
         return [step_code(max(np.exp(log_factor) * s, f * 1.1)) for s, f in zip(shape, floor, strict=True)]
 
-    def length(log_factor: float) -> float:
-        total = 0.0
-        for tensor, code in zip(tensors, codes(log_factor), strict=True):
-            symbols = np.clip(np.rint(tensor / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int64)
-            total += code_length(fit_law(symbols, code), symbols)
-        return total
-
     low, high = -16.0, 6.0
     for _ in range(18):
         middle = (low + high) / 2
-        low, high = (middle, high) if length(middle) > budget else (low, middle)
+        low, high = (middle, high) if rounded_bits(tensors, codes(middle)) > budget else (low, middle)
     return codes(high)
