@@ -13,6 +13,7 @@ from inrcodec.fit import engine as engines
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.landing import Search
+from inrcodec.fit.problem import RateProblem
 from inrcodec.fit.soap import Soap, blocks_of
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.train import Diverged, FittedNet, Trainer, advance, train
@@ -208,19 +209,29 @@ class _Devices(TorchDispatchMode):
         return result
 
 
-@pytest.mark.parametrize("gates", ["none", "median", "sample"])
-@pytest.mark.parametrize("pictures", [1, 3])
-def test_the_whole_fit_stays_on_its_device(
-    canvases: list[Canvas], arch: Arch, config: FitConfig, gates: str, pictures: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waits: list[int] = []
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with every number that is waited for; they are made up."""
+    asked: list[int] = []
 
     def cpu(tensor: Tensor) -> Tensor:
-        waits.append(1)
+        asked.append(1)
         return torch.full(tensor.shape, 0.01, dtype=tensor.dtype)
 
     monkeypatch.setattr(Tensor, "cpu", cpu)
-    away = [replace(c, coords=c.coords.to("meta"), samples=c.samples.to("meta")) for c in canvases[:pictures]]
+    return asked
+
+
+def _away(canvas: Canvas) -> Canvas:
+    return replace(canvas, coords=canvas.coords.to("meta"), samples=canvas.samples.to("meta"))
+
+
+@pytest.mark.parametrize("gates", ["none", "median", "sample"])
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_the_whole_fit_stays_on_its_device(
+    canvases: list[Canvas], arch: Arch, config: FitConfig, gates: str, pictures: int, waits: list[int]
+) -> None:
+    away = [_away(canvas) for canvas in canvases[:pictures]]
     members = _members(away, arch, replace(config, gates=gates, steps=60, measure=2))
     fit = Stack(members) if pictures > 1 else members[0]
     waits.clear()
@@ -236,3 +247,28 @@ def test_the_whole_fit_stays_on_its_device(
         fit.fitted()
     assert devices.mixed == []
     assert len(waits) < 10 + 10 * pictures  # five measurements, and what happens once a fit
+
+
+def test_the_landing_stays_on_its_device(trained: tuple[Canvas, FittedNet, float], waits: list[int]) -> None:
+    canvas, fitted, budget = trained
+    with _Devices() as devices:
+        search = Search(_away(canvas), fitted)
+        search.meet(0.8 * budget)
+        search.improved(budget, 0.5)
+    assert devices.mixed == []
+    assert waits
+
+
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_a_checkpoint_moves_to_the_device_of_the_fit(
+    canvases: list[Canvas], arch: Arch, config: FitConfig, waits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RateProblem, "load_state_dict", lambda *_: None)  # Cooper looks at the numbers it loads
+    short = replace(config, steps=40, gates="median")
+    saved, again = (_members([canvas], arch, short)[0] for canvas in (canvases[0], _away(canvases[0])))
+    while not saved.finishing:
+        saved.step()
+    again.load_state_dict(saved.state_dict())
+    with _Devices() as devices:
+        advance(again)
+    assert devices.mixed == []
