@@ -87,7 +87,8 @@ class Progress:
     """Where an encode is.
 
     Attributes:
-        phase: ``fit`` (float weights), ``quantise`` (soft rounding), ``round`` (hard rounding), ``land``, ``check``.
+        phase: ``compile`` (kernels, once on every machine), ``fit`` (float weights), ``quantise`` (soft rounding),
+            ``round`` (hard rounding), ``land``, ``check``.
         step: steps done, of ``steps``.
         psnr: of the last pixels seen, dB.
         bpp: the file would take now; NaN while weights have no price yet.

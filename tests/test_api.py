@@ -190,7 +190,7 @@ def test_options_reach_the_encoder(asked: list[Any]) -> None:
 BLOCK = """
 import sys
 
-HEAVY = ("torch", "cooper", "numba", "scipy", "matplotlib")
+HEAVY = ("torch", "cooper", "numba", "llvmlite", "scipy", "matplotlib")
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):

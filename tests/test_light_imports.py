@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-HEAVY = ("torch", "cooper", "numba", "matplotlib", "scipy", "pytorch_msssim", "compressai")
+HEAVY = ("torch", "cooper", "numba", "llvmlite", "matplotlib", "scipy", "pytorch_msssim", "compressai")
 ROOT = Path(__file__).parents[1]
 
 _BLOCK = f"import sys; sys.modules.update(dict.fromkeys({HEAVY!r}))\n"

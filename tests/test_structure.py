@@ -98,7 +98,23 @@ def test_one_file_knows_cooper() -> None:
 
 def test_torch_lives_in_one_room() -> None:
     assert {name.split("/")[0] for name in _importers("torch")} == {"fit"}
-    assert all(name.startswith("fit/") for name in _importers("numba"))
+
+
+def test_kernels_live_in_one_closet() -> None:
+    closet = {f"fit/engine/{name}.py" for name in ("activations", "kernel", "micro")}
+    assert _importers("numba") == closet
+    assert _importers("llvmlite") <= closet
+
+
+def test_kernels_are_imported_by_those_who_run_them_only() -> None:
+    """Whoever imports the engines has torch; numba comes when somebody asks for the kernels."""
+    knowing = {
+        _name(path)
+        for path in _modules()
+        for name in _imports(path)
+        if name.startswith(tuple(f"inrcodec.fit.engine.{module}" for module in ("fused", "plan", "kernel", "micro")))
+    }
+    assert knowing <= {f"fit/engine/{name}.py" for name in ("activations", "fused", "kernel", "plan")}
 
 
 def test_pillow_stays_with_pictures() -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _REDRAW_SECONDS = 0.1
 
+_PHASES = {"compile": "compiling the fit's kernels for this machine (once, some ten seconds)"}
+"""Phases that need more words than their name."""
+
 
 class ProgressLine:
     """An observer of the encoder that shows what it hears on stderr.
@@ -68,8 +71,9 @@ class ProgressLine:
 def describe_progress(progress: Progress) -> str:
     """Phase, share done, PSNR, bpp, multiplier and time left, in one line."""
     done = _fraction(progress)
+    phase = _PHASES.get(progress.phase, progress.phase)
     parts = [
-        f"{progress.phase} {100 * done:3.0f} %" if done else progress.phase,  # short phases report their start alone
+        f"{phase} {100 * done:3.0f} %" if done else phase,  # short phases report their start alone
         _number(progress.psnr, "{:.2f} dB"),
         _number(progress.bpp, "{:.4f} bpp"),
         _number(progress.multiplier, "multiplier {:.2f}"),

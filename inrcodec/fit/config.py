@@ -39,9 +39,9 @@ class FitConfig:
         save_every: seconds between two writes of the checkpoint.
     """
 
-    steps: int = 12000
-    batch: int = 2048
-    lr: float = 5e-4
+    steps: int = 9500
+    batch: int = 8192
+    lr: float = 7e-4
     warmup: int = 100
     optimizer: str = "soap"
     betas: tuple[float, float] = (0.95, 0.95)

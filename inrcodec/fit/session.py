@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ from inrcodec.pixels import Pixels
 
 TELL_SECONDS = 0.1
 """The observer hears no more often than this."""
+
+_PATIENCE = 1.5
+"""Seconds that loading compiled kernels may take; longer means that they are being compiled."""
 
 _ATTEMPTS = 5
 """Learning rates tried, each half the one before, before a fit that diverges is given up."""
@@ -106,12 +110,24 @@ class Session:
 
     def run(self) -> Encoded:
         """Do it."""
+        self.warm_up()
         with use_threads(self.canvas.engine, self.options.threads):
             cap = self.target.cap(self.header.pixels)
             best = self.fit(cap) if cap is not None else self.reach(self.target.value)
         if self.options.verify:
             self._verify(best)
         return Encoded(best.data, self._report(best, cap))
+
+    def warm_up(self) -> None:
+        """Get the engine ready; if that takes long, kernels are being compiled, and somebody is waiting."""
+        nan = math.nan
+        patience = threading.Timer(_PATIENCE, lambda: self._tell("compile", 0, 0, nan, nan, nan))
+        patience.daemon = True
+        patience.start()
+        try:
+            self.canvas.engine.warm_up()
+        finally:
+            patience.cancel()
 
     def stopped(self) -> bool:
         """True once the user asked to stop."""

@@ -125,7 +125,10 @@ class Soap(torch.optim.Optimizer):
                 if flat.grad is None:
                     continue
                 if not self.state[flat]:
-                    self._begin(flat, flat.grad)
+                    finite = torch.isfinite(flat.grad).all(-1, keepdim=True)
+                    if not bool(finite.any().cpu()):
+                        continue  # no eigenbases to be found here; whoever watches the loss will see
+                    self._begin(flat, flat.grad.where(finite, 0.0))  # one flat vector of a stack spoils no other
                     if self.blocks:
                         continue
                 self._advance(flat, flat.grad, group["lr"])

@@ -118,6 +118,7 @@ def _fit(sessions: Sequence[Session]) -> None:
     cap = lead.target.cap(lead.header.pixels)
     assert cap is not None
     end = None if lead.options.max_time is None else time.monotonic() + lead.options.max_time * len(sessions)
+    lead.warm_up()
     with use_threads(lead.canvas.engine, lead.options.threads):
         nets = _descend(lead, [session.trainer(cap) for session in sessions], end, 0.9)
         for session, net in zip(sessions, nets, strict=True):

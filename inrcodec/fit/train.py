@@ -254,7 +254,8 @@ class Descent(ABC):
         else:
             gate = model.gate(sample=True)
             flat = model.weights if gate is None else model.weights * gate
-        mse = model.mse(self.canvas.coords[index], flat, self.canvas.samples.index_select(-2, index))
+        coords, samples = (values.index_select(-2, index) for values in (self.canvas.coords, self.canvas.samples))
+        mse = model.mse(coords, flat, samples)
         self.error = self.error.lerp(mse.detach(), 0.02)
         return {"log_mse": torch.log(mse + 1e-12).sum(), "violation": violation, "strict": strict}
 

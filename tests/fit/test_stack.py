@@ -92,6 +92,19 @@ def test_soap_takes_the_steps_it_would_take_alone() -> None:
     assert torch.allclose(whole, torch.stack(flats), rtol=0, atol=1e-10)
 
 
+def test_soap_starts_with_those_that_have_a_gradient() -> None:
+    generator = torch.Generator().manual_seed(0)
+    whole = torch.randn(2, 20, generator=generator).requires_grad_()
+    soap = Soap(whole, blocks_of([(4, 4)]), torch.ones(20), lr=0.01)
+    for _ in range(2):
+        whole.grad = torch.randn(2, 20, generator=generator)
+        whole.grad[1] = np.nan
+        soap.step()
+    assert torch.isfinite(whole[0]).all()
+    assert torch.isnan(whole[1]).all()
+    assert soap.state[whole]["steps"] == 1
+
+
 @pytest.mark.parametrize("engine", ["torch", "numba"])
 def test_every_fit_of_a_stack_learns_its_picture_and_meets_the_budget(
     arch: Arch, config: FitConfig, engine: str
@@ -234,8 +247,9 @@ def test_the_whole_fit_stays_on_its_device(
     away = [_away(canvas) for canvas in canvases[:pictures]]
     members = _members(away, arch, replace(config, gates=gates, steps=60, measure=2))
     fit = Stack(members) if pictures > 1 else members[0]
-    waits.clear()
     with _Devices() as devices:
+        fit.step()  # SOAP looks at the first gradient
+        waits.clear()
         while not fit.pressed:
             before, moved = len(waits), len(devices.moved)
             fit.step()

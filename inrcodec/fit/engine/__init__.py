@@ -20,6 +20,9 @@ class Engine(Protocol):
     Engines are modules.
     """
 
+    def warm_up(self) -> None:
+        """Do now what the first use would otherwise have to."""
+
     def take_threads(self, count: int, /) -> int:
         """Use ``count`` threads from now on; returns how many of them torch should have."""
 
@@ -53,7 +56,7 @@ def engine(name: str, device: str = "cpu") -> Engine:
         raise ValueError(f"the numba engine runs on the CPU, not on {device}; use --engine torch")
     try:
         return cast("Engine", importlib.import_module("inrcodec.fit.engine.fused"))
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # llvmlite without a library that loads raises OSError
         if name == "auto":
             return cast("Engine", reference)
         raise ValueError(f"the numba engine cannot be used here: {error}") from None

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from inrcodec.fit.engine.layers import ACTIVATIONS
+from inrcodec.fit.engine.micro import intrinsic
 
 LINEAR, SINE, RELU, GELU = (ACTIVATIONS.index(name) for name in ("linear", "sine", "relu", "gelu"))
 CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
@@ -38,8 +38,7 @@ _S0, _S1, _S2, _S3 = (
     f32(c) for c in (-0.16666656732559204, 0.008333016186952591, -0.00019806547788903117, 2.5999031549872598e-06)
 )
 _C0, _C1, _C2, _C3, _C4 = (
-    f32(c)
-    for c in (-0.5, 0.04166664183139801, -0.0013888402609154582, 2.476180816302076e-05, -2.6075662162138853e-07)
+    f32(c) for c in (-0.5, 0.04166664183139801, -0.0013888402609154582, 2.476180816302076e-05, -2.6075662162138853e-07)
 )
 
 # Abramowitz and Stegun 7.1.26: erf z = 1 - t (A0 + A1 t + ...) exp(-z^2), t = 1 / (1 + P z), z >= 0; 1.5e-7.

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from inrcodec.fit.engine.kernel import LOSS, OUTPUTS, PULLBACK, sweep
 from inrcodec.fit.engine.layers import Layer
@@ -32,6 +33,12 @@ _threads = 1
 _NOTHING = np.empty(0, np.float32)
 _memory = threading.local()
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def warm_up() -> None:
+    """Load the kernels, or compile them where they are not in the cache yet (several seconds)."""
+    layers = (Layer(1, 1),)
+    mse(layers, torch.zeros(1, 1), torch.zeros(2), torch.zeros(1, 1))
 
 
 def take_threads(count: int) -> int:
@@ -72,7 +79,7 @@ def _run(
     Returns:
         Summed squared error, gradient of the weights (None of outputs alone), outputs and input gradients, flat.
     """
-    w = _flat(flat) * layout.scale
+    w = layout.scaled(_flat(flat))
     inputs, outputs = layout.layers[0].inputs, layout.layers[-1].outputs
     tiles = -(-pixels // layout.tile)
     slots = max(1, min(_MAX_SLOTS, tiles // _SLOT_TILES))
@@ -108,9 +115,10 @@ class _Outputs(torch.autograd.Function):
         ctx.layout = layout
         ctx.save_for_backward(x, flat)
         out = _run(OUTPUTS, layout, _flat(x), _NOTHING, flat, len(x), pull=False)[2]
-        return torch.from_numpy(out).view(len(x), -1)
+        return torch.from_numpy(out).view(len(x), layout.layers[-1].outputs)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, flat = ctx.saved_tensors
         pull = ctx.needs_input_grad[0]
@@ -131,6 +139,7 @@ class _MeanSquaredError(torch.autograd.Function):
         return torch.tensor(total / y.numel(), dtype=torch.float32)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, Tensor, None, None]:
         gradient, dx = ctx.saved_tensors
         factor = upstream[0] / ctx.count
@@ -159,7 +168,7 @@ def outputs(layers: tuple[Layer, ...], x: Tensor, flat: Tensor) -> Tensor:
     Returns:
         ``(pixels, outputs)``.
     """
-    return _Outputs.apply(x, flat, _check(layers, x, flat))  # type: ignore[no-any-return]
+    return _Outputs.apply(x, flat, _check(layers, x, flat))  # type: ignore[no-any-return, no-untyped-call]
 
 
 def mse(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor:
@@ -172,9 +181,13 @@ def mse(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor
         y: ``(pixels, outputs)`` float32.
     """
     layout = _check(layers, x, flat)
+    if y.dtype != torch.float32:
+        raise TypeError(f"the kernels take float32, not {y.dtype}")
+    if len(x) == 0:
+        raise ValueError("no pixels have no mean")
     if y.shape != (len(x), layers[-1].outputs):
         raise ValueError(f"samples have shape ({len(x)}, {layers[-1].outputs}), not {tuple(y.shape)}")
-    return _MeanSquaredError.apply(x, flat, y, layout)  # type: ignore[no-any-return]
+    return _MeanSquaredError.apply(x, flat, y, layout)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def mse_stack(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor:

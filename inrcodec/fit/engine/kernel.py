@@ -7,6 +7,9 @@ pixel]``), so every loop runs over pixels in vectors, whatever the widths.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -32,7 +35,9 @@ def _affine(
         for block in range(blocks):
             rows = (outputs - row) // (blocks - block)
             into, row_at = z + row * tile + p, w_at + row * inputs
-            panel(START_BIAS, rows, buffer, into, tile, w, row_at, inputs, 1, buffer, x + p, tile, inputs, w, b_at + row)
+            panel(
+                START_BIAS, rows, buffer, into, tile, w, row_at, inputs, 1, buffer, x + p, tile, inputs, w, b_at + row
+            )
             row += rows
 
 
@@ -51,7 +56,7 @@ def _pull_back(buffer: Floats, w: Floats, w_at: int, inputs: int, outputs: int, 
 
 @njit(fastmath=FLAGS, nogil=True, boundscheck=False)
 def _collect(g: Floats, at: int, buffer: Floats, dz: int, h: int, inputs: int, outputs: int, tile: int) -> int:
-    """Add one layer's gradients of a tile to ``g``, block by block, biases last; returns where the next layer's begin."""
+    """Add one layer's gradients of a tile to ``g``, block by block, biases last; returns where the next begin."""
     row_blocks, column_blocks = (outputs + OUTER_A - 1) // OUTER_A, (inputs + OUTER_B - 1) // OUTER_B
     row = 0
     for i in range(row_blocks):
@@ -109,7 +114,7 @@ def _error(y: Floats, first: int, count: int, outputs: int, buffer: Floats, h: i
             slope[p] *= np.float32(2.0) * difference
         for p in range(count, tile):
             slope[p] = np.float32(0.0)
-        total += row
+        total += float(row)
     return total
 
 
@@ -125,7 +130,15 @@ def _times(y: Floats, first: int, count: int, outputs: int, buffer: Floats, dz: 
             slope[p] = np.float32(0.0)
 
 
-@njit(fastmath=FLAGS, nogil=True, boundscheck=False, cache=True)
+def _kept(function: Callable[..., float]) -> Any:
+    """Compile a function and keep its code on disk, where numba finds a directory that it may write to."""
+    try:
+        return njit(fastmath=FLAGS, nogil=True, boundscheck=False, cache=True)(function)
+    except RuntimeError:  # a read-only installation without a home: every process compiles for itself
+        return njit(fastmath=FLAGS, nogil=True, boundscheck=False)(function)
+
+
+@_kept
 def sweep(
     task: int,
     start: int,
@@ -158,8 +171,10 @@ def sweep(
         w: weights, each layer's frequency already in them.
         widths: inputs, then outputs of every layer.
         kinds: activation code of every layer.
-        w_at, b_at: where its matrix and its biases begin in ``w``.
-        h_at, z_at: where in ``buffer`` a tile's inputs, then every layer's values lie, and every layer's slopes.
+        w_at: where its matrix begins in ``w``.
+        b_at: where its biases begin in ``w``.
+        h_at: where in ``buffer`` a tile's inputs, then every layer's values lie.
+        z_at: where in ``buffer`` every layer's slopes lie.
         buffer: working memory of one worker.
         g: sums of gradients, in blocks; see :mod:`inrcodec.fit.engine.plan`.
         out: flat ``[pixel, output]``.

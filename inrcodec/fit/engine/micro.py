@@ -19,10 +19,14 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core.errors import TypingError
-from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+
+
+def intrinsic(build: Callable[..., Any]) -> Any:
+    """Numba's decorator, untyped: kernels call the result without the typing context that ``build`` begins with."""
+    return extending.intrinsic(prefer_literal=True)(build)
 
 
 def _machine() -> tuple[int, int]:
@@ -49,6 +53,7 @@ START_BIAS, TIMES = 0, 1
 
 _FLOAT = ir.FloatType()
 _VECTOR = ir.VectorType(_FLOAT, LANES)
+_ZERO = ir.Constant(_VECTOR, [0.0] * LANES)
 _INT32 = ir.IntType(32)
 _ALIGN = 4  # offsets are any multiple of a float
 
@@ -69,9 +74,7 @@ def _lane_order() -> list[int]:
     level = 0
     while len(vectors) > 1:
         low, _ = _shuffles(level)
-        vectors = [
-            [(vectors[i] + vectors[i + 1])[lane] for lane in low] for i in range(0, len(vectors), 2)
-        ]
+        vectors = [[(vectors[i] + vectors[i + 1])[lane] for lane in low] for i in range(0, len(vectors), 2)]
         level += 1
     return vectors[0]
 
@@ -85,8 +88,8 @@ def _mask(builder: Any, a: Any, b: Any, lanes: list[int]) -> Any:
 
 
 def _splat(builder: Any, value: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), value, _INT32(0))
-    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), ir.Constant(ir.VectorType(_INT32, LANES), [0] * LANES))
+    nothing = ir.Constant(_VECTOR, ir.Undefined)
+    return _mask(builder, builder.insert_element(nothing, value, _INT32(0)), nothing, [0] * LANES)
 
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
@@ -152,10 +155,35 @@ def _literal(value: Any) -> int:
     return int(value.literal_value)
 
 
-@intrinsic(prefer_literal=True)
+def _starts(builder: Any, mode: int, extra: Any, extra_at: Any, count: int) -> list[Any]:
+    """What the sums of :func:`panel` start at, ``VECTORS`` for each row."""
+    if mode != START_BIAS:
+        return [_ZERO] * (count * VECTORS)
+    starts: list[Any] = []
+    for j in range(count):
+        place = builder.add(extra_at, extra_at.type(j))
+        starts += [_splat(builder, builder.load(_at(builder, extra, place)))] * VECTORS
+    return starts
+
+
+@intrinsic
 def panel(
-    typingctx: Any, kind: Any, rows: Any, out: Any, out_at: Any, out_row: Any, w: Any, w_at: Any, w_row: Any,
-    w_column: Any, x: Any, x_at: Any, x_row: Any, inputs: Any, extra: Any, extra_at: Any,
+    typingctx: Any,
+    kind: Any,
+    rows: Any,
+    out: Any,
+    out_at: Any,
+    out_row: Any,
+    w: Any,
+    w_at: Any,
+    w_row: Any,
+    w_column: Any,
+    x: Any,
+    x_at: Any,
+    x_row: Any,
+    inputs: Any,
+    extra: Any,
+    extra_at: Any,
 ) -> Any:
     """``out[j, p] = sum_k w[j, k] x[k, p]`` for ``rows`` rows and ``PANEL`` pixels.
 
@@ -166,11 +194,19 @@ def panel(
         kind: literal; ``START_BIAS`` adds ``extra[extra_at + j]``, ``TIMES`` multiplies with
             ``extra[extra_at + j out_row + p]``, which may be ``out`` itself.
         rows: 1 to ``ROWS``; each count has code of its own.
-        out, out_at, out_row: where the result goes.
-        w, w_at, w_row, w_column: the matrix.
-        x, x_at, x_row: the pixels' features.
+        out: where the result goes.
+        out_at: its first element.
+        out_row: from one row to the next.
+        w: the matrix.
+        w_at: its first element.
+        w_row: from one row to the next.
+        w_column: from one column to the next.
+        x: the pixels' features.
+        x_at: the first.
+        x_row: from one feature to the next.
         inputs: how many ``k``.
-        extra, extra_at: see ``kind``.
+        extra: see ``kind``.
+        extra_at: its first element.
     """
     mode = _literal(kind)
     flat = types.Array(types.float32, 1, "C")
@@ -184,14 +220,9 @@ def panel(
         out_p, w_p, x_p, extra_p = data(2), data(5), data(9), data(13)
         (o_at, o_row), (a_at, a_row, a_col), (b_at, b_row, length), e_at = args[3:5], args[6:9], args[10:13], args[14]
         word = length.type
+
         def emit(count: int) -> None:
-            if mode == START_BIAS:
-                starts = []
-                for j in range(count):
-                    bias = _splat(builder, builder.load(_at(builder, extra_p, builder.add(e_at, word(j)))))
-                    starts += [bias] * VECTORS
-            else:
-                starts = [ir.Constant(_VECTOR, [0.0] * LANES)] * (count * VECTORS)
+            starts = _starts(builder, mode, extra_p, e_at, count)
             row_starts = [builder.add(a_at, builder.mul(word(j), a_row)) for j in range(count)]
 
             def body(k: Any, sums: list[Any]) -> list[Any]:
@@ -219,19 +250,35 @@ def panel(
     return signature, codegen
 
 
-@intrinsic(prefer_literal=True)
+@intrinsic
 def outer(
-    typingctx: Any, rows: Any, columns: Any, g: Any, g_at: Any, a: Any, a_at: Any, a_row: Any, b: Any, b_at: Any,
-    b_row: Any, vectors: Any,
+    typingctx: Any,
+    rows: Any,
+    columns: Any,
+    g: Any,
+    g_at: Any,
+    a: Any,
+    a_at: Any,
+    a_row: Any,
+    b: Any,
+    b_at: Any,
+    b_row: Any,
+    vectors: Any,
 ) -> Any:
     """``g[lane] += sum_p a[j, p] b[k, p]``, where pair ``ORDER[lane] = j * columns + k``.
 
     Args:
         typingctx: numba's.
-        rows, columns: block size, at most ``OUTER_A`` and ``OUTER_B``; each has code of its own.
-        g, g_at: ``LANES`` sums.
-        a, a_at, a_row: features of the rows.
-        b, b_at, b_row: features of the columns.
+        rows: of the block, at most ``OUTER_A``; each size has code of its own.
+        columns: of the block, at most ``OUTER_B``.
+        g: where ``LANES`` sums are.
+        g_at: the first of them.
+        a: features of the rows.
+        a_at: the first.
+        a_row: from one feature to the next.
+        b: features of the columns.
+        b_at: the first.
+        b_row: from one feature to the next.
         vectors: pixels, in vectors of ``LANES``.
     """
     flat = types.Array(types.float32, 1, "C")
@@ -242,22 +289,24 @@ def outer(
         g_p, a_p, b_p = (make_array(sig.args[i])(context, builder, args[i]).data for i in (2, 4, 7))
         out_at, a_at, a_row, b_at, b_row, length = args[3], args[5], args[6], args[8], args[9], args[10]
         word = length.type
+
         def emit(block: int) -> None:
             count_a, count_b = divmod(block, OUTER_B + 1)
             a_starts = [builder.add(a_at, builder.mul(word(j), a_row)) for j in range(count_a)]
             b_starts = [builder.add(b_at, builder.mul(word(k), b_row)) for k in range(count_b)]
-            zero = ir.Constant(_VECTOR, [0.0] * LANES)
 
             def body(p: Any, sums: list[Any]) -> list[Any]:
                 shift = builder.mul(p, word(LANES))
                 left = [_load(builder, a_p, builder.add(start, shift)) for start in a_starts]
                 right = [_load(builder, b_p, builder.add(start, shift)) for start in b_starts]
                 return [
-                    _fma(builder, left[j], right[k], sums[j * count_b + k]) for j in range(count_a) for k in range(count_b)
+                    _fma(builder, left[j], right[k], sums[j * count_b + k])
+                    for j in range(count_a)
+                    for k in range(count_b)
                 ]
 
-            sums: list[Any] = _sums(builder, length, [zero] * (count_a * count_b), body)
-            sums += [zero] * (LANES - len(sums))
+            sums: list[Any] = _sums(builder, length, [_ZERO] * (count_a * count_b), body)
+            sums += [_ZERO] * (LANES - len(sums))
             level = 0
             while len(sums) > 1:
                 low, high = _shuffles(level)
@@ -274,4 +323,3 @@ def outer(
         return context.get_dummy_value()
 
     return signature, codegen
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ class Plan:
     def __init__(self, layers: tuple[Layer, ...], tile: int) -> None:
         if tile % PANEL:
             raise ValueError(f"a tile is a multiple of {PANEL} pixels, not {tile}")
-        for layer, following in zip(layers, layers[1:], strict=False):
+        for layer, following in pairwise(layers):
             if layer.outputs != following.inputs:
                 raise ValueError(f"a layer gives {layer.outputs} features, the next one takes {following.inputs}")
         self.layers, self.tile = layers, tile
@@ -78,14 +79,20 @@ class Plan:
 
     def gather(self, sums: NDArray[np.float32]) -> NDArray[np.float32]:
         """The flat gradient ``(weights,)`` from the workers' sums ``(workers, gradient_size)``, added in order."""
-        total = sums[0] if len(sums) == 1 else sums.sum(0)
-        first_bias = int(self.b_at[0])
-        gradient = np.empty(self.weights, np.float32)
-        gradient[:first_bias] = total[self.sources[:first_bias]]
-        lanes = self.sources[first_bias:, None] + np.arange(LANES)
-        gradient[first_bias:] = total[lanes].sum(1)
-        gradient *= self.scale
+        with np.errstate(over="ignore", invalid="ignore"):  # a fit that diverges is no reason for numpy to warn
+            total = sums[0] if len(sums) == 1 else sums.sum(0)
+            first_bias = int(self.b_at[0])
+            gradient = np.empty(self.weights, np.float32)
+            gradient[:first_bias] = total[self.sources[:first_bias]]
+            lanes = self.sources[first_bias:, None] + np.arange(LANES)
+            gradient[first_bias:] = total[lanes].sum(1)
+            gradient *= self.scale
         return gradient
+
+    def scaled(self, flat: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Weights as the kernels take them: each layer's frequency in them."""
+        with np.errstate(over="ignore"):
+            return flat * self.scale
 
 
 @lru_cache(maxsize=64)

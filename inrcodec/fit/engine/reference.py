@@ -10,6 +10,10 @@ from torch import Tensor, nn
 from inrcodec.fit.engine.layers import Layer
 
 
+def warm_up() -> None:
+    """Nothing to prepare."""
+
+
 def take_threads(count: int) -> int:
     """Torch has all the threads."""
     return count

@@ -1,0 +1,1 @@
+"""The comparison with other codecs: what is coded, how it is measured, and what the figures mean."""

@@ -1,0 +1,1 @@
+"""The codecs themselves, a module for each kind."""

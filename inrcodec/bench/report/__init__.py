@@ -1,0 +1,1 @@
+"""Results for people: tables, a plot, and a page with the pictures themselves."""
