@@ -47,14 +47,14 @@ class Batch:
     stop: Callable[[], bool] = field(default=lambda: False)
 
     def run(
-        self, items: Sequence[T], name: Callable[[T], str], work: Callable[[T], Outcome], head: Sequence[str]
+        self, items: Sequence[T], name: Callable[[T], str], work: Callable[[T], Outcome | None], head: Sequence[str]
     ) -> int:
         """Do the work for every item.
 
         Args:
             items: the inputs.
             name: what an input is called in messages.
-            work: does one input and returns its outcome, or raises.
+            work: does one input and returns its outcome, or None if it was not started; or raises.
             head: titles of the summary's columns after the first.
 
         Returns:
@@ -64,13 +64,15 @@ class Batch:
         for item in items:
             if self.stop():
                 break
-            outcomes.append(self._one(name(item), lambda item=item: work(item)))  # type: ignore[misc]
+            outcome = self._one(name(item), lambda item=item: work(item))  # type: ignore[misc]
+            if outcome is not None:
+                outcomes.append(outcome)
         undone = len(items) - len(outcomes)
         if len(items) > 1:
             self._summarise(outcomes, head, undone)
         return INTERRUPTED if undone else combined([outcome.code for outcome in outcomes])
 
-    def _one(self, source: str, work: Callable[[], Outcome]) -> Outcome:
+    def _one(self, source: str, work: Callable[[], Outcome | None]) -> Outcome | None:
         try:
             return work()
         except (click.UsageError, click.Abort):

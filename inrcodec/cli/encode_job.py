@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,8 +15,10 @@ from inrcodec.cli.paths import STREAM, Job, read_input, write_stdout
 from inrcodec.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from inrcodec.encoder import EncodeOptions, Progress, Report, Target
+    from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target
     from inrcodec.image import LoadedImage
+
+    Observer = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -65,24 +68,73 @@ def encode_job(
         InrError: the picture cannot be read, or the target not be reached.
         OSError: the output exists, or cannot be written; found out before the fit wherever possible.
     """
-    from inrcodec.atomic import atomic_write, check_writable
     from inrcodec.encoder import encode_pixels
 
     stop.disarm()
+    loaded = prepare_job(console, request, job)
+    if loaded is None:
+        return Outcome(job.source, message="skipped")
+
+    def encode(observer: Observer) -> Encoded:
+        return encode_pixels(loaded.pixels, request.target, request.options, observer=observer, stop=stop)
+
+    return finish_job(console, request, job, loaded, encode, stop, reports)
+
+
+def prepare_job(console: Console, request: Request, job: Job) -> LoadedImage | None:
+    """See whether the output can be written, and read the picture; None if the output is there and may stay.
+
+    Raises:
+        InrError: the picture cannot be read.
+        OSError: the output exists, or cannot be written.
+    """
+    from inrcodec.atomic import check_writable
+
     if job.dest is not None:
         if request.skip_existing and job.dest.exists():
             console.say(f"{job.source}: skipped, {job.dest} exists")
-            return Outcome(job.source, message="skipped")
+            return None
         check_writable(job.dest, request.force)
-    loaded = _load(console, request, job)
-    line = ProgressLine(console, job.source)
+    return _load(console, request, job)
+
+
+def finish_job(
+    console: Console,
+    request: Request,
+    job: Job,
+    loaded: LoadedImage,
+    encode: Callable[[Observer], Encoded],
+    stop: GracefulStop,
+    reports: list[dict[str, Any]],
+    *,
+    called: str | None = None,
+) -> Outcome:
+    """Encode a picture that was read, write the file, report.
+
+    Args:
+        console: where to say what happens.
+        request: what the command line asks for.
+        job: the input.
+        loaded: its picture.
+        encode: what makes the file, telling an observer on the way.
+        stop: from its first progress on, Ctrl-C keeps the result.
+        reports: gets the input's report.
+        called: name of the input in the progress, if not its path.
+
+    Raises:
+        InrError: the target cannot be reached.
+        OSError: the output cannot be written.
+    """
+    from inrcodec.atomic import atomic_write
+
+    line = ProgressLine(console, called or job.source)
 
     def observe(progress: Progress) -> None:
         stop.arm()
         line(progress)
 
     try:
-        coded = encode_pixels(loaded.pixels, request.target, request.options, observer=observe, stop=stop)
+        coded = encode(observe)
     except ValueError as error:  # options that make no sense for this picture
         raise RequestError(str(error)) from error
     finally:

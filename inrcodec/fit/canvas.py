@@ -54,8 +54,8 @@ class Canvas:
     @torch.no_grad()
     def mse(self, model: SparseSiren, flat: Tensor) -> float:
         """Mean squared error of the net at the given flat weights, its output clipped to [0, 1]."""
-        total = 0.0
+        total = torch.zeros((), dtype=torch.float64, device=self.samples.device)
         for start in range(0, self.count, EVALUATE):
             part = slice(start, start + EVALUATE)
-            total += float((model(self.coords[part], flat).clamp(0, 1) - self.samples[part]).square().sum())
-        return total / self.samples.numel()
+            total += (model(self.coords[part], flat).clamp(0, 1) - self.samples[part]).square().sum()
+        return float(total.cpu()) / self.samples.numel()

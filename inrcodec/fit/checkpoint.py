@@ -43,7 +43,7 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         try:
-            state = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
+            state = torch.load(io.BytesIO(path.read_bytes()), map_location="cpu", weights_only=True)
             same = state["identity"] == self.identity
             self.fits, self.current = state["fits"], state["current"]
         except Exception as error:

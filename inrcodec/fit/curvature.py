@@ -33,12 +33,22 @@ def curvature(canvas: Canvas, model: SparseSiren, flat: torch.Tensor, probes: in
     total = torch.zeros_like(flat)
     seen = 0
     for _ in range(probes):
-        index = torch.randint(canvas.count, (min(EVALUATE, canvas.count),), generator=generator).to(flat.device)
+        index = torch.randint(canvas.count, (min(EVALUATE, canvas.count),), generator=generator)
+        index = index.to(flat.device, non_blocking=True)
         out = model(canvas.coords[index], flat)
-        signs = (torch.randint(2, out.shape, generator=generator) * 2 - 1).to(out)
+        signs = (torch.randint(2, out.shape, generator=generator) * 2 - 1).to(out, non_blocking=True)
         total += torch.autograd.grad((out * signs).sum(), flat)[0].square()
         seen += out.numel()
     return (total / seen).double().cpu().numpy()
+
+
+def rounded_bits(tensors: Sequence[NDArray[np.floating[Any]]], codes: Sequence[int]) -> float:
+    """Ideal bits of float weights rounded to the steps of these codes."""
+    total = 0.0
+    for tensor, code in zip(tensors, codes, strict=True):
+        symbols = np.clip(np.rint(tensor / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int64)
+        total += code_length(fit_law(symbols, code), symbols)
+    return total
 
 
 def allocate_steps(
@@ -64,15 +74,8 @@ def allocate_steps(
         floor = [float(np.abs(t).max()) / MAX_SYMBOL for t in tensors]
         return [step_code(max(np.exp(log_factor) * s, f * 1.1)) for s, f in zip(shape, floor, strict=True)]
 
-    def length(log_factor: float) -> float:
-        total = 0.0
-        for tensor, code in zip(tensors, codes(log_factor), strict=True):
-            symbols = np.clip(np.rint(tensor / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int64)
-            total += code_length(fit_law(symbols, code), symbols)
-        return total
-
     low, high = -16.0, 6.0
     for _ in range(18):
         middle = (low + high) / 2
-        low, high = (middle, high) if length(middle) > budget else (low, middle)
+        low, high = (middle, high) if rounded_bits(tensors, codes(middle)) > budget else (low, middle)
     return codes(high)

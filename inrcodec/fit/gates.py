@@ -26,9 +26,9 @@ def median_gate(log_alpha: Tensor) -> Tensor:
     return (torch.sigmoid(log_alpha / BETA) * (ZETA - GAMMA) + GAMMA).clamp(0.0, 1.0)
 
 
-def sampled_gate(log_alpha: Tensor, generator: torch.Generator) -> Tensor:
-    """One draw of every gate (reparameterised, so gradients reach ``log_alpha``)."""
-    u = torch.rand(log_alpha.shape, generator=generator).to(log_alpha).clamp(_EPS, 1 - _EPS)
+def sampled_gate(log_alpha: Tensor, uniform: Tensor) -> Tensor:
+    """One draw of every gate (reparameterised, so gradients reach ``log_alpha``) from numbers uniform in [0, 1)."""
+    u = uniform.clamp(_EPS, 1 - _EPS)
     concrete = torch.sigmoid((torch.log(u) - torch.log1p(-u) + log_alpha) / BETA)
     return (concrete * (ZETA - GAMMA) + GAMMA).clamp(0.0, 1.0)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inrcodec.coding.law import step_code, step_size
@@ -31,7 +33,78 @@ class Relaxation:
     sigma: float = 0.22
 
 
-class SparseSiren(nn.Module):
+class GatedWeights(nn.Module):
+    """Flat weights with gates and quantisation steps: of one net, or of several with a leading axis on every tensor.
+
+    Attributes:
+        weights: ``(..., weights)``.
+        log_step: ``(..., tensors)``, logarithms of the quantisation steps.
+        log_alpha: ``(..., weights)``, locations of the gates; None where there are none (any more).
+        mask: ``(..., weights)``, what is left of purged gates.
+        tensor_of: ``(weights,)``, the tensor each weight belongs to.
+        gate_kind: ``median``, ``sample`` or ``none``.
+    """
+
+    weights: nn.Parameter
+    log_step: nn.Parameter
+    log_alpha: nn.Parameter | None
+    mask: Tensor | None
+    tensor_of: Tensor
+    gate_kind: str
+
+    def __init__(self, arch: Arch, engine: Engine) -> None:
+        super().__init__()
+        self.arch, self.engine = arch, engine
+        self.layers = sine_layers(arch)
+        self.sizes = [spec.size for spec in arch.tensors()]
+        owner = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
+        self.register_buffer("tensor_of", owner, persistent=False)
+
+    def draw(self, source: Callable[..., Tensor]) -> Tensor:
+        """Random numbers in the shape of the weights, made on the CPU: the same ones whatever the device.
+
+        Args:
+            source: ``torch.rand`` or ``torch.randn``.
+        """
+        raise NotImplementedError
+
+    def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
+        """Mean squared error of every net against ``samples`` ``(..., n, outputs)``, differentiable in ``flat``."""
+        raise NotImplementedError
+
+    def steps(self) -> Tensor:
+        """The quantisation step of every weight, ``(..., weights)``."""
+        return torch.exp(self.log_step)[..., self.tensor_of]
+
+    def gate(self, *, sample: bool = False) -> Tensor | None:
+        """Gates of every weight, or None where there are none (any more)."""
+        if self.log_alpha is None:
+            return self.mask
+        if sample and self.gate_kind == "sample":
+            return gates.sampled_gate(self.log_alpha, self.draw(torch.rand))
+        return gates.median_gate(self.log_alpha)
+
+    def open_probability(self) -> Tensor | None:
+        """Probability of an open gate for every weight; None without gates."""
+        return None if self.log_alpha is None else gates.open_probability(self.log_alpha)
+
+    def levels(self, *, sample: bool = False) -> Tensor:
+        """Gated weights in units of their steps, not rounded, ``(..., weights)``."""
+        gate = self.gate(sample=sample)
+        flat = self.weights if gate is None else self.weights * gate
+        return flat / self.steps()
+
+    def effective(self, levels: Tensor, relaxation: Relaxation) -> Tensor:
+        """Weights as the net uses them, ``(..., weights)``."""
+        if relaxation.kind == "soft":
+            noise = relaxation.sigma * self.draw(torch.randn)
+            levels = softround.noisy_soft_round(levels, relaxation.temperature, noise)
+        elif relaxation.kind == "hard":
+            levels = softround.hard_round(levels)
+        return levels * self.steps()
+
+
+class SparseSiren(GatedWeights):
     """A SIREN whose effective weights are ``step * round(weight * gate / step)``.
 
     All weights are one flat parameter ``weights``, in file order. Steps are 1 until somebody sets ``log_step`` (see
@@ -57,53 +130,23 @@ class SparseSiren(nn.Module):
         seed: int = 0,
         engine: Engine = reference,
     ) -> None:
-        super().__init__()
-        self.arch, self.gate_kind, self.engine = arch, gate_kind, engine
-        self.layers = sine_layers(arch)
+        super().__init__(arch, engine)
+        self.gate_kind = gate_kind
         self.generator = torch.Generator().manual_seed(seed % 2**63)
-        specs = arch.tensors()
-        self.sizes = [spec.size for spec in specs]
         initial = coin_init(arch, mean, self.generator)
         self.weights = nn.Parameter(torch.cat([tensor.reshape(-1) for tensor in initial]))
-        self.tensor_of = torch.repeat_interleave(torch.arange(len(specs)), torch.tensor(self.sizes))
-        self.log_step = nn.Parameter(torch.zeros(len(specs)))
-        self.log_alpha: nn.Parameter | None = None
-        self.mask: Tensor | None = None
+        self.log_step = nn.Parameter(torch.zeros(len(self.sizes)))
+        self.log_alpha = None
+        self.mask = None
         if gate_kind != "none":
             start = gates.initial_log_alpha(sum(self.sizes), droprate, self.generator)
             self.log_alpha = nn.Parameter(start)
             with torch.no_grad():
                 self.weights.div_(gates.median_gate(start))
 
-    def steps(self) -> Tensor:
-        """The quantisation step of every weight, ``(weights,)``."""
-        return torch.exp(self.log_step)[self.tensor_of]
-
-    def gate(self, *, sample: bool = False) -> Tensor | None:
-        """Gates of every weight, or None where there are none (any more)."""
-        if self.log_alpha is None:
-            return self.mask
-        if sample and self.gate_kind == "sample":
-            return gates.sampled_gate(self.log_alpha, self.generator)
-        return gates.median_gate(self.log_alpha)
-
-    def open_probability(self) -> Tensor | None:
-        """Probability of an open gate for every weight; None without gates."""
-        return None if self.log_alpha is None else gates.open_probability(self.log_alpha)
-
-    def levels(self, *, sample: bool = False) -> Tensor:
-        """Gated weights in units of their steps, not rounded, ``(weights,)``."""
-        gate = self.gate(sample=sample)
-        flat = self.weights if gate is None else self.weights * gate
-        return flat / self.steps()
-
-    def effective(self, levels: Tensor, relaxation: Relaxation) -> Tensor:
-        """Weights as the net uses them, ``(weights,)``."""
-        if relaxation.kind == "soft":
-            levels = softround.noisy_soft_round(levels, relaxation.temperature, relaxation.sigma, self.generator)
-        elif relaxation.kind == "hard":
-            levels = softround.hard_round(levels)
-        return levels * self.steps()
+    def draw(self, source: Callable[..., Tensor]) -> Tensor:
+        """Random numbers from this net's own generator."""
+        return source(self.weights.shape, generator=self.generator).to(self.weights, non_blocking=True)
 
     def forward(self, coords: Tensor, flat: Tensor) -> Tensor:
         """Samples of the net with the given flat weights; ``coords`` ``(n, 2)`` to ``(n, outputs)``."""
@@ -126,7 +169,7 @@ class SparseSiren(nn.Module):
     @torch.no_grad()
     def snap_steps(self) -> None:
         """Move every step to the nearest one a file can carry."""
-        codes = [step_code(float(s)) for s in torch.exp(self.log_step)]
+        codes = [step_code(step) for step in torch.exp(self.log_step).cpu().tolist()]
         self.log_step.copy_(torch.log(torch.tensor([step_size(c) for c in codes])))
 
 
@@ -157,10 +200,19 @@ def coin_init(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tens
 
 
 @torch.no_grad()
-def hard_symbols(model: SparseSiren) -> list[np.ndarray]:
-    """Levels at the median gates, rounded and clipped to the largest symbol: what a file would hold now."""
-    levels = model.levels().round().clamp(-MAX_SYMBOL, MAX_SYMBOL).cpu().numpy().astype(np.int32)
-    return [
-        part.reshape(spec.shape)
-        for part, spec in zip(np.split(levels, np.cumsum(model.sizes)[:-1]), model.arch.tensors(), strict=True)
-    ]
+def hard_levels(model: GatedWeights) -> NDArray[np.float32]:
+    """Levels at the median gates, rounded and clipped to the largest symbol, ``(..., weights)``."""
+    levels: NDArray[np.float32] = model.levels().round().clamp(-MAX_SYMBOL, MAX_SYMBOL).cpu().numpy()
+    return levels
+
+
+def as_symbols(arch: Arch, levels: NDArray[np.float32]) -> list[NDArray[np.int32]]:
+    """The levels of one net as tensors: what a file would hold now."""
+    specs = arch.tensors()
+    parts = np.split(levels.astype(np.int32), np.cumsum([spec.size for spec in specs])[:-1])
+    return [part.reshape(spec.shape) for part, spec in zip(parts, specs, strict=True)]
+
+
+def hard_symbols(model: SparseSiren) -> list[NDArray[np.int32]]:
+    """What a file would hold now, see :func:`hard_levels`."""
+    return as_symbols(model.arch, hard_levels(model))

@@ -19,38 +19,52 @@ from inrcodec.fit.config import FitConfig
 
 
 class RateProblem(cooper.ConstrainedMinimizationProblem):
-    """ln MSE under a budget of bits."""
+    """ln MSE under a budget of bits, of one picture or of several at once, each with its own multiplier.
 
-    def __init__(self, multiplier: float) -> None:
+    Args:
+        multiplier: where multipliers start.
+        pictures: how many there are.
+        device: where the fit runs.
+    """
+
+    def __init__(self, multiplier: float, pictures: int = 1, device: torch.device | str = "cpu") -> None:
         super().__init__()
-        self.price = cooper.multipliers.DenseMultiplier(init=torch.tensor([multiplier]))
-        self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=self.price)
+        start = torch.full((pictures,), multiplier)
+        price = cooper.multipliers.DenseMultiplier(init=start, dtype=start.dtype)
+        self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=price)
+        self.price = price.to(device)
 
     @property
     def multiplier(self) -> float:
-        """The current price of the budget."""
-        return float(self.price.weight.detach())
+        """The current price of the budget, the mean of all pictures."""
+        return float(self.price.weight.detach().cpu().mean())
 
-    def compute_cmp_state(self, log_mse: Tensor, violation: Tensor | None, strict: float | None) -> cooper.CMPState:
+    def compute_cmp_state(
+        self, log_mse: Tensor, violation: Tensor | None, strict: Tensor | float | None
+    ) -> cooper.CMPState:
         """State at the current weights.
 
         Args:
-            log_mse: the loss, differentiable.
-            violation: differentiable bits / budget - 1, or None where nothing is constrained.
-            strict: the measured violation, or None on steps between measurements (the multiplier then rests).
+            log_mse: the loss, differentiable, summed over pictures.
+            violation: differentiable bits / budget - 1 of every picture, or None where nothing is constrained.
+            strict: the measured violations, or None on steps between measurements (the multipliers then rest).
         """
         if violation is None:
             return cooper.CMPState(loss=log_mse)
         state = cooper.ConstraintState(
             violation=violation,
-            strict_violation=None if strict is None else torch.tensor(strict),
+            strict_violation=None if strict is None else torch.as_tensor(strict).to(violation),
             contributes_to_dual_update=strict is not None,
         )
         return cooper.CMPState(loss=log_mse, observed_constraints={self.rate: state})
 
-    def restart(self) -> None:
-        """Dual restart: forget the multiplier (Gallego-Posada et al. 2022, section 3.3; gone from Cooper 1.0)."""
-        self.price.weight.data.zero_()
+    def restart(self, met: Tensor) -> None:
+        """Dual restart: forget the multiplier (Gallego-Posada et al. 2022, section 3.3; gone from Cooper 1.0).
+
+        Args:
+            met: which pictures' constraints hold.
+        """
+        self.price.weight.data.masked_fill_(met.to(self.price.weight.device), 0.0)
 
 
 def dual_optimizer(problem: RateProblem, config: FitConfig) -> torch.optim.Optimizer:

@@ -21,7 +21,7 @@ from inrcodec.coding.law import Law, ratio
 
 @dataclass(frozen=True)
 class CostCurve:
-    """Bits of a magnitude as a function, one curve a tensor; every field has shape ``(tensors,)``.
+    """Bits of a magnitude as a function, one curve a tensor; every field has shape ``(..., tensors)``.
 
     ``cost(0) = zero``; ``cost(m) = one + slope (m - 1) + bow (m - 1)(m - 2) / 2`` for ``m >= 1``; a line between.
     """
@@ -34,14 +34,13 @@ class CostCurve:
     @classmethod
     def of(cls, laws: Sequence[Law], device: torch.device) -> CostCurve:
         """The curves of laws, their alphabets' ends ignored so that a weight may grow past them."""
-        rows = []
-        for law in laws:
-            k = np.arange(max(law.largest, 1), dtype=np.float64)
-            log_ratio, log_bend = (np.log2(max(ratio(code), 2.0**-60)) for code in (law.decay, law.bend))
-            mass = np.exp2(np.maximum(k * log_ratio + k * (k - 1) / 2 * log_bend, -1000.0)).sum()
-            zero = law.zero / 256.0
-            rows.append((-np.log2(zero), -np.log2((1 - zero) / 2 / mass), -log_ratio, -log_bend))
-        return cls(*torch.tensor(rows, dtype=torch.float32, device=device).T.unbind())
+        return cls(*torch.tensor(_rows(laws), dtype=torch.float32, device=device).T.unbind())
+
+    @classmethod
+    def of_several(cls, laws: Sequence[Sequence[Law]], device: torch.device) -> CostCurve:
+        """The curves of several nets' laws, ``(nets, tensors)``, in one transfer to the device."""
+        rows = torch.tensor([_rows(of_net) for of_net in laws], dtype=torch.float32)
+        return cls(*rows.to(device).unbind(-1))
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The four fields, in order."""
@@ -51,26 +50,38 @@ class CostCurve:
         """Bits of each magnitude.
 
         Args:
-            magnitude: non-negative, in steps, shape ``(weights,)``.
+            magnitude: non-negative, in steps, shape ``(..., weights)``.
             tensor: index of the tensor each belongs to, ``(weights,)``.
         """
-        zero, one = self.zero[tensor], self.one[tensor]
+        zero, one = self.zero[..., tensor], self.one[..., tensor]
         above = (magnitude - 1).clamp(min=0)
-        tail = self.slope[tensor] * above + self.bow[tensor] * 0.5 * above * (above - 1)
+        tail = self.slope[..., tensor] * above + self.bow[..., tensor] * 0.5 * above * (above - 1)
         return zero + (one - zero) * magnitude.clamp(max=1) + tail
 
 
 def expected_bits(curve: CostCurve, magnitude: Tensor, tensor: Tensor, open_probability: Tensor | None) -> Tensor:
-    """Bits of all weights, a scalar: the surrogate whose gradient drives weights, steps and gates.
+    """Bits of all weights of a net, ``(...)``: the surrogate whose gradient drives weights, steps and gates.
 
     Args:
         curve: the cost curves.
-        magnitude: ``|w g| / step``, ``(weights,)``.
+        magnitude: ``|w g| / step``, ``(..., weights)``.
         tensor: tensor index of each weight.
         open_probability: of each gate, or None without gates.
     """
     cost = curve(magnitude, tensor)
     if open_probability is None:
-        return cost.sum()
-    zero = curve.zero[tensor]
-    return (zero + open_probability * (cost - zero)).sum()
+        return cost.sum(-1)
+    zero = curve.zero[..., tensor]
+    return (zero + open_probability * (cost - zero)).sum(-1)
+
+
+def _rows(laws: Sequence[Law]) -> list[tuple[float, float, float, float]]:
+    """The four fields of every law's curve."""
+    rows = []
+    for law in laws:
+        k = np.arange(max(law.largest, 1), dtype=np.float64)
+        log_ratio, log_bend = (np.log2(max(ratio(code), 2.0**-60)) for code in (law.decay, law.bend))
+        mass = np.exp2(np.maximum(k * log_ratio + k * (k - 1) / 2 * log_bend, -1000.0)).sum()
+        zero = law.zero / 256.0
+        rows.append((-np.log2(zero), -np.log2((1 - zero) / 2 / mass), -log_ratio, -log_bend))
+    return rows

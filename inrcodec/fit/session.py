@@ -20,12 +20,13 @@ from inrcodec.errors import InrError, TargetError
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.checkpoint import Journal, identity
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.curvature import rounded_bits
 from inrcodec.fit.effort import effort_config
 from inrcodec.fit.engine import Engine, engine
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.methods import method
 from inrcodec.fit.sizing import payload_budget, smallest_file
-from inrcodec.fit.train import Diverged, FittedNet, Pulse, Trainer, train
+from inrcodec.fit.train import Descent, Diverged, FittedNet, Trainer, train
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
@@ -41,6 +42,9 @@ _PATIENCE = 1.5
 
 _ATTEMPTS = 5
 """Learning rates tried, each half the one before, before a fit that diverges is given up."""
+
+SECONDS = 2
+"""Second finishes at most."""
 
 _LOW, _SAFER = 0.985, 0.995
 """A fit that uses less of its budget than the first, or more than all, is finished again; then for a little less."""
@@ -92,28 +96,29 @@ class Session:
         self.config = effort_config(options.effort).override(options.overrides)
         self.header = Header(pixels.width, pixels.height, pixels.channels, pixels.depth)
         Limits().check_size(pixels.width, pixels.height)
-        device = _device(options.device)
+        device = device_of(options.device)
         self.canvas = Canvas.of(pixels, device, engine(options.engine, device.type))
         self.steps = 0
         self.interrupted = False
         self._told = 0.0
         self._started = (self.start, 0.0)
-        decisive = replace(options, checkpoint=None, resume=False, verify=True, max_time=None)
+        decisive = replace(options, checkpoint=None, resume=False, verify=True, max_time=None, stack=None)
         self.journal = Journal(
             options.checkpoint, identity(pixels, target, decisive), self.config.save_every, resume=options.resume
         )
+        self._hopeless: set[str] = set()
 
     def run(self) -> Encoded:
         """Do it."""
-        self._warm_up()
-        with _threads(self.canvas.engine, self.options.threads):
+        self.warm_up()
+        with use_threads(self.canvas.engine, self.options.threads):
             cap = self.target.cap(self.header.pixels)
             best = self.fit(cap) if cap is not None else self.reach(self.target.value)
         if self.options.verify:
             self._verify(best)
         return Encoded(best.data, self._report(best, cap))
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """Get the engine ready; if that takes long, kernels are being compiled, and somebody is waiting."""
         nan = math.nan
         patience = threading.Timer(_PATIENCE, lambda: self._tell("compile", 0, 0, nan, nan, nan))
@@ -144,17 +149,49 @@ class Session:
             share: part of the time left that this fit may take.
         """
         config = config or self.config
-        arch = self.method.size(self.header, cap, self.options.layers)
-        budget = payload_budget(self.header, arch, cap) if self.method.quantised else None
-        if budget is not None and budget < 0:
-            raise self._too_small(cap, arch)
-        # A budget of no bits at all is legal (every weight zero), but the constraint divides by it.
-        fitted = self._fitted(arch, None if budget is None else max(1, budget), cap, config, share)
+        arch, budget = self._sized(cap)
+        fitted = self._fitted(arch, _divisor(budget), cap, config, share)
         self.steps += fitted.steps
         if budget is None:
             halves = halves_decode(halves_encode(arch, _named(fitted)), arch)
             return self._candidate(Stream(self.header, arch, halves), cap, fitted)
         return self._land(fitted, budget, cap, config)
+
+    def _sized(self, cap: int) -> tuple[Arch, int | None]:
+        """The network for a cap and the bits its weights may take (None without quantisation)."""
+        arch = self.method.size(self.header, cap, self.options.layers)
+        budget = payload_budget(self.header, arch, cap) if self.method.quantised else None
+        if budget is not None and budget < 0:
+            raise self._too_small(cap, arch)
+        return arch, budget
+
+    def trainer(self, cap: int) -> Trainer:
+        """The fit that :meth:`fit` begins with, for those who carry it out in its place."""
+        arch, budget = self._sized(cap)
+        return Trainer(self.canvas, arch, self.config, _divisor(budget), self.options.seed)
+
+    def adopt(self, cap: int, fitted: FittedNet | None) -> None:
+        """Take what became of :meth:`trainer` elsewhere as if :meth:`fit` had done it; None says that it diverged."""
+        key = _key(self._sized(cap)[0], cap, self.config)
+        if fitted is None:
+            self._hopeless.add(key)
+        else:
+            self.journal.finish(key, fitted)
+
+    def second(self, cap: int, fitted: FittedNet, attempt: int = 0) -> Trainer | None:
+        """The finish that the landing of a fit begins with; None where the fit hit its budget."""
+        budget = self._sized(cap)[1]
+        aim = None if budget is None else _missed(fitted, budget, attempt)
+        return None if aim is None else Trainer.refine(self.canvas, fitted, self.config, aim, self.options.seed)
+
+    def adopt_second(self, fitted: FittedNet, trainer: Trainer, refined: FittedNet) -> None:
+        """Take what became of :meth:`second` elsewhere as if the landing had done it."""
+        assert trainer.budget is not None
+        self.journal.finish(_refine_key(fitted, trainer.budget, self.config), refined)
+
+    def charge(self, seconds: float) -> None:
+        """Count this much as the time that went into the encode so far."""
+        self.start = time.monotonic() - seconds
 
     def refit(self, base: Candidate, cap: int) -> Candidate:
         """The same net for a cap near the one it was fitted to: the finish of a fit and a landing."""
@@ -162,28 +199,27 @@ class Session:
         return self._land(self._refine(base.fitted, max(1, budget), self.config), budget, cap, self.config)
 
     def _refine(self, fitted: FittedNet, budget: float, config: FitConfig) -> FittedNet:
-        key = f"refine:{budget}:{config.steps}:{fitted.digest}"
-        if (done := self.journal.finished(key)) is not None:
-            return done
-        self._started = time.monotonic(), 1 - config.finish
-        trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
-        before = trainer.done
-        left = self.time_left()  # of the clock's whole, a finish is the last part
-        seconds = None if left is None else max(0.1, 0.6 * left) / config.finish
-        refined = train(trainer, seconds=seconds, observer=lambda pulse: self._watch(pulse, trainer), stop=self.stopped)
-        self.steps += refined.steps - before
-        if not self.interrupted:
-            self.journal.finish(key, refined)
+        key = _refine_key(fitted, budget, config)
+        refined = self.journal.finished(key)
+        if refined is None:
+            trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
+            self.begin(trainer)
+            left = self.time_left()  # of the clock's whole, a finish is the last part
+            seconds = None if left is None else max(0.1, 0.6 * left) / config.finish
+            refined = train(trainer, seconds=seconds, observer=self.watch, stop=self.stopped)
+            if not self.interrupted:
+                self.journal.finish(key, refined)
+        self.steps += refined.steps - round((1 - config.finish) * config.steps)
         return refined
 
     def _land(self, fitted: FittedNet, budget: float, cap: int, config: FitConfig) -> Candidate:
         """Symbols for a cap; a fit that missed its budget is finished once more for it."""
-        search = Search(self.canvas, fitted)
-        for attempt in range(2):
-            if _LOW <= search.bits(search.symbols) / max(1, budget) <= 1 or self._land_stop():
+        for attempt in range(SECONDS):
+            aim = _missed(fitted, budget, attempt)
+            if aim is None or self._land_stop():
                 break
-            fitted = self._refine(fitted, max(1, budget) * _SAFER**attempt, config)
-            search = Search(self.canvas, fitted)
+            fitted = self._refine(fitted, aim, config)
+        search = Search(self.canvas, fitted)
         arch = fitted.arch
         self._tell("land", 0, 1, search.mse, math.nan, fitted.multiplier)
         try:
@@ -214,7 +250,9 @@ class Session:
         )
 
     def _attempt(self, arch: Arch, budget: float | None, cap: int, config: FitConfig, share: float) -> FittedNet:
-        key = f"{cap}:{arch}:{config.steps}:{config.lr}"
+        key = _key(arch, cap, config)
+        if key in self._hopeless:
+            raise Diverged(f"it did so at a learning rate of {config.lr:g} before")
         if (done := self.journal.finished(key)) is not None:
             return done
         note = self.journal.started(key)
@@ -222,11 +260,11 @@ class Session:
         trainer = Trainer(self.canvas, arch, config, budget, seed)
         self.journal.restore(key, trainer)
 
-        def watch(pulse: Pulse) -> None:
+        def watch(descent: Descent) -> None:
             self.journal.keep(key, trainer, {"seed": seed})
-            self._watch(pulse, trainer)
+            self.watch(descent)
 
-        self._started = time.monotonic(), trainer.progress
+        self.begin(trainer)
         left = self.time_left()
         seconds = None if left is None else max(0.1, left * share * (0.9 if budget else 1.0))
         fitted = train(trainer, seconds=seconds, observer=watch, stop=self.stopped)
@@ -234,11 +272,19 @@ class Session:
             self.journal.finish(key, fitted)
         return fitted
 
-    def _watch(self, pulse: Pulse, trainer: Trainer) -> None:
-        phase = "round" if trainer.finishing else "quantise" if trainer.pressed else "fit"
+    def begin(self, descent: Descent) -> None:
+        """Note that a fit begins, to know later how long it has left."""
+        self._started = time.monotonic(), descent.progress
+
+    def watch(self, descent: Descent) -> None:
+        """Tell the observer about a fit, if it is time to."""
+        if not self._due(descent.done, descent.config.steps):
+            return
+        pulse = descent.pulse()
+        phase = "round" if descent.finishing else "quantise" if descent.pressed else "fit"
         start, before = self._started
-        gone = max(1e-6, trainer.progress - before)
-        eta = (time.monotonic() - start) * (1 - trainer.progress) / gone
+        gone = max(1e-6, descent.progress - before)
+        eta = (time.monotonic() - start) * (1 - descent.progress) / gone
         self._tell(phase, pulse.step, pulse.steps, pulse.mse, pulse.bits, pulse.multiplier, eta)
 
     def _race(self, arch: Arch, config: FitConfig) -> int:
@@ -361,11 +407,15 @@ class Session:
             smallest_bytes=smallest,
         )
 
+    def _due(self, step: int, steps: int) -> bool:
+        """Whether the observer is to hear of this step: of the first and the last, and of one now and then."""
+        return self.observer is not None and not (time.monotonic() - self._told < TELL_SECONDS and 0 < step < steps)
+
     def _tell(
         self, phase: str, step: int, steps: int, mse: float, bits: float, multiplier: float, eta: float = math.nan
     ) -> None:
         now = time.monotonic()
-        if self.observer is None or (now - self._told < TELL_SECONDS and 0 < step < steps):
+        if self.observer is None or not self._due(step, steps):
             return
         self._told = now
         decibel = -10 * math.log10(mse) if mse > 0 else math.inf
@@ -379,11 +429,37 @@ def _secant(one: Candidate, two: Candidate, before: float) -> float:
     return before if abs(apart) < 0.004 else min(max((two.psnr - one.psnr) / apart, 1.5), 6.0)
 
 
+def _key(arch: Arch, cap: int, config: FitConfig) -> str:
+    """A fit's name in the journal."""
+    return f"{cap}:{arch}:{config.steps}:{config.lr}"
+
+
+def _refine_key(fitted: FittedNet, budget: float, config: FitConfig) -> str:
+    """A second finish's name in the journal."""
+    return f"refine:{budget}:{config.steps}:{fitted.digest}"
+
+
+def _divisor(budget: int | None) -> int | None:
+    """A budget of no bits at all is legal (every weight zero), but the constraint divides by it."""
+    return None if budget is None else max(1, budget)
+
+
+def _missed(fitted: FittedNet, budget: float, attempt: int) -> float | None:
+    """The budget that a fit which missed its own is finished again for; None for one that did not."""
+    used = rounded_bits([tensor.astype(np.float64) for tensor in fitted.tensors], fitted.step_codes)
+    return None if _LOW <= used / max(1, budget) <= 1 else max(1, budget) * _SAFER**attempt
+
+
 def _named(fitted: FittedNet) -> dict[str, np.ndarray]:
     return {spec.name: tensor for spec, tensor in zip(fitted.arch.tensors(), fitted.tensors, strict=True)}
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        ValueError: there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name not in ("cpu", "cuda"):
@@ -394,7 +470,7 @@ def _device(name: str) -> torch.device:
 
 
 @contextmanager
-def _threads(engine: Engine, count: int | None) -> Iterator[None]:
+def use_threads(engine: Engine, count: int | None) -> Iterator[None]:
     """Give the engine a number of threads, then put things back.
 
     Beside the kernels torch has only small products left, and threads of its own that wait for work would slow the

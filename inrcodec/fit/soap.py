@@ -41,8 +41,9 @@ class Block:
         return self.start + self.count * self.rows * self.columns
 
     def of(self, flat: Tensor) -> Tensor:
-        """The block of a flat vector, as a view ``(count, rows, columns)``."""
-        return flat[self.start : self.stop].view(self.count, self.rows, self.columns)
+        """The block of flat vectors ``(..., weights)``, as a view ``(..., count, rows, columns)``."""
+        part: Tensor = flat[..., self.start : self.stop].unflatten(-1, (self.count, self.rows, self.columns))
+        return part
 
 
 WIDEST = 1024
@@ -66,8 +67,10 @@ def blocks_of(shapes: Sequence[tuple[int, int]]) -> tuple[Block, ...]:
 class Soap(torch.optim.Optimizer):
     """SOAP for one flat parameter whose beginning is matrices; what is not in a block (biases) gets plain Adam.
 
+    A stack of flat vectors takes as many operations as one; each takes the steps it would take alone.
+
     Args:
-        flat: the parameter, ``(weights,)``.
+        flat: the parameter, ``(..., weights)``.
         blocks: where its matrices are.
         scale: ``(weights,)`` multipliers of the learning rate.
         lr: learning rate.
@@ -122,9 +125,10 @@ class Soap(torch.optim.Optimizer):
                 if flat.grad is None:
                     continue
                 if not self.state[flat]:
-                    if not bool(torch.isfinite(flat.grad).all()):
+                    finite = torch.isfinite(flat.grad).all(-1, keepdim=True)
+                    if not bool(finite.any().cpu()):
                         continue  # no eigenbases to be found here; whoever watches the loss will see
-                    self._begin(flat, flat.grad)
+                    self._begin(flat, flat.grad.where(finite, 0.0))  # one flat vector of a stack spoils no other
                     if self.blocks:
                         continue
                 self._advance(flat, flat.grad, group["lr"])
@@ -160,13 +164,13 @@ class Soap(torch.optim.Optimizer):
         """New eigenbases of one block by a round of power iteration and QR, and the moments as they appear in them."""
         second, first = block.of(state["second"]), block.of(state["first"])
         raw = state["left_basis"][k] @ first @ state["right_basis"][k].mT
-        for side, axis in (("left", 1), ("right", 2)):
+        for side, axis in (("left", -2), ("right", -1)):
             basis = state[f"{side}_basis"][k]
             product = state[side][k] @ basis
-            order = (basis * product).sum(1).argsort(-1, descending=True)  # by estimated eigenvalue
-            index = order[:, :, None] if axis == 1 else order[:, None, :]
+            order = (basis * product).sum(-2).argsort(-1, descending=True)  # by estimated eigenvalue
+            index = order[..., :, None] if axis == -2 else order[..., None, :]
             second.copy_(second.gather(axis, index.expand_as(second)))
-            product = product.gather(2, order[:, None, :].expand_as(product))
+            product = product.gather(-1, order[..., None, :].expand_as(product))
             state[f"{side}_basis"][k] = torch.linalg.qr(product)[0]
         first.copy_(state["left_basis"][k].mT @ raw @ state["right_basis"][k])
 

@@ -19,9 +19,8 @@ def soft_round(x: Tensor, temperature: float) -> Tensor:
     return centre + torch.tanh((x - centre) / temperature) * (0.5 / math.tanh(0.5 / temperature))
 
 
-def noisy_soft_round(x: Tensor, temperature: float, sigma: float, generator: torch.Generator) -> Tensor:
-    """Soft rounding around Gaussian noise of deviation ``sigma`` (in steps)."""
-    noise = sigma * torch.randn(x.shape, generator=generator).to(x)
+def noisy_soft_round(x: Tensor, temperature: float, noise: Tensor) -> Tensor:
+    """Soft rounding around Gaussian ``noise`` (in steps)."""
     return soft_round(soft_round(x, temperature) + noise, temperature)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,11 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.coding.estimate import fit_law
-from inrcodec.coding.law import code_length, step_code, step_size
+from inrcodec.coding.law import Law, code_length, step_code, step_size
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.curvature import allocate_steps, curvature
-from inrcodec.fit.model import Relaxation, SparseSiren, hard_symbols
+from inrcodec.fit.model import GatedWeights, Relaxation, SparseSiren, as_symbols, hard_levels
 from inrcodec.fit.muon import Muon
 from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
 from inrcodec.fit.rate import CostCurve, expected_bits
@@ -96,31 +97,28 @@ class Pulse:
     multiplier: float
 
 
-class Trainer:
-    """One fit in progress; :meth:`step` advances it, :meth:`state_dict` freezes it.
+class Descent(ABC):
+    """The steps of a fit and their schedule, the same for one picture and for several in lock-step.
+
+    With several (see :class:`inrcodec.fit.stack.Stack`) every tensor has a leading axis. The loss is the sum over
+    pictures, so each has the gradients it would have alone. Between measurements of the rate nothing here waits for
+    the device.
 
     Args:
-        canvas: the picture.
-        arch: the network to fit.
+        canvas: the picture, or several of one shape.
+        model: the net of each.
         config: settings.
-        budget: bits the weights may take, or None for a dense, unquantised fit (COIN).
-        seed: of the initialisation, the noise and the order of pixels.
+        budget: bits the weights of a picture may take, or None for a dense, unquantised fit (COIN).
+        seed: of the order of pixels.
     """
 
-    def __init__(self, canvas: Canvas, arch: Arch, config: FitConfig, budget: float | None, seed: int = 0) -> None:
-        self.canvas, self.arch, self.config, self.budget, self.seed = canvas, arch, config, budget, seed
+    def __init__(self, canvas: Canvas, model: GatedWeights, config: FitConfig, budget: float | None, seed: int) -> None:
+        self.canvas, self.config, self.budget, self.seed = canvas, config, budget, seed
         self.device = canvas.coords.device
-        gate_kind = "none" if budget is None else config.gates
-        self.model = SparseSiren(
-            arch,
-            canvas.samples.mean(0).cpu(),
-            gate_kind=gate_kind,
-            droprate=config.droprate,
-            seed=seed,
-            engine=canvas.engine,
-        ).to(self.device)
-        self.model.tensor_of = self.model.tensor_of.to(self.device)
-        self.problem = RateProblem(config.multiplier)
+        self.arch, self.model = model.arch, model
+        self.flat = canvas.samples.var(-2, correction=0).mean(-1)
+        self.error = self.flat  # running mean squared error of each picture
+        self.problem = RateProblem(config.multiplier, self.flat.numel(), self.device)
         self.primals = self._optimizers()
         self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
         self.dual = dual_optimizer(self.problem, config)
@@ -128,28 +126,32 @@ class Trainer:
         self.done = 0
         self.time = 0.0
         self.pressed = self.finishing = False
-        self.mse = self.flat = float(canvas.samples.var(0, correction=0).mean())
-        self.bits = math.nan
         self.curve: CostCurve | None = None
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
-    @classmethod
-    def refine(cls, canvas: Canvas, fitted: FittedNet, config: FitConfig, budget: float, seed: int = 0) -> Trainer:
-        """The finish alone, from the outcome of another fit: new steps for another budget, then hard rounding.
+    @abstractmethod
+    def begin_press(self) -> None:
+        """Open the gates to pruning and put a price on bits; steps start where the budget is met."""
 
-        It costs a tenth of a fit and loses almost nothing against one, as long as the budgets are close.
+    @abstractmethod
+    def begin_finish(self) -> None:
+        """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
+
+    @abstractmethod
+    def measure(self) -> Tensor:
+        """Refit the laws to the weights rounded for real; returns every picture's bits."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse to go on from weights that are worse than none.
+
+        Raises:
+            Diverged: they are.
         """
-        gentle = replace(config, gates="none", lr=_REFINE_LR * config.lr)
-        trainer = cls(canvas, fitted.arch, gentle, budget, seed)
-        with torch.no_grad():
-            trainer.model.weights.copy_(torch.from_numpy(np.concatenate([t.ravel() for t in fitted.tensors])))
-            trainer.problem.price.weight.fill_(fitted.multiplier)
-        trainer.done = round((1 - config.finish) * config.steps)
-        trainer.time = 1 - config.finish
-        trainer.pressed = True
-        trainer.allocate()
-        trainer.begin_finish()
-        return trainer
+
+    @abstractmethod
+    def pulse(self) -> Pulse:
+        """How the fit stands. It waits for the device, so do not ask at every step."""
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
         """One for the weights and, where bits have a price, Adam for steps and gates."""
@@ -172,9 +174,9 @@ class Trainer:
             weights = ScaledAdam(model.weights, self._rates(), lr=config.lr, betas=config.betas)
         if self.budget is None:
             return [weights]
-        rest: list[dict[str, object]] = [{"params": [self.model.log_step], "lr": config.step_lr}]
-        if self.model.log_alpha is not None:
-            rest.append({"params": [self.model.log_alpha], "lr": config.gate_lr})
+        rest: list[dict[str, object]] = [{"params": [model.log_step], "lr": config.step_lr}]
+        if model.log_alpha is not None:
+            rest.append({"params": [model.log_alpha], "lr": config.gate_lr})
         return [weights, torch.optim.Adam(rest)]
 
     def _rates(self) -> Tensor:
@@ -187,7 +189,7 @@ class Trainer:
         depth = min(1.5, 7 / self.arch.depth)
         scales = [min(64 / fan_in, 4.0) if k else 1.0 for k, fan_in in enumerate(inputs)]
         by_tensor = torch.tensor([*scales, 1.0, 1.0]) * depth
-        return by_tensor[self.model.tensor_of.cpu()].to(self.device)
+        return by_tensor.to(self.device)[self.model.tensor_of]
 
     @property
     def progress(self) -> float:
@@ -201,8 +203,9 @@ class Trainer:
         epoch, place = divmod(self.done, per_epoch)
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
-            self._order, self._epoch = torch.randperm(self.canvas.count, generator=generator), epoch
-        return self._order[place * size : (place + 1) * size].to(self.device)
+            order = torch.randperm(self.canvas.count, generator=generator)
+            self._order, self._epoch = order.to(self.device, non_blocking=True), epoch
+        return self._order[place * size : (place + 1) * size]
 
     def relaxation(self) -> Relaxation:
         """Rounding at this point of the fit."""
@@ -231,21 +234,11 @@ class Trainer:
                 strict = self.measure() / (self.budget * self.config.aim) - 1
         self._schedule()
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
-        if self.config.dual_restarts and strict is not None and strict <= 0:
-            self.problem.restart()
+        if self.config.dual_restarts and strict is not None:
+            self.problem.restart(strict <= 0)
         self.done += 1
         if self.done == self.config.steps:
-            self._check()
-
-    def _check(self) -> None:
-        """Refuse to go on from weights that are worse than none.
-
-        Raises:
-            Diverged: they are.
-        """
-        hopeless = self.done >= _SETTLED and self.mse > 1.5 * self.flat + 1e-3
-        if hopeless or not math.isfinite(self.mse):
-            raise Diverged(f"an error of {self.mse:.3g} is worse than that of a flat picture, {self.flat:.3g}")
+            self.check()
 
     def _schedule(self) -> None:
         warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
@@ -254,7 +247,7 @@ class Trainer:
             for group, peak in zip(primal.param_groups, peaks, strict=True):
                 group["lr"] = peak * warm * (0.003 + 0.997 * cosine)
 
-    def _cmp_state(self, strict: float | None) -> dict[str, object]:
+    def _cmp_state(self, strict: Tensor | None) -> dict[str, object]:
         model, index, violation = self.model, self.batch(), None
         if self.pressed:
             assert self.curve is not None
@@ -266,22 +259,90 @@ class Trainer:
         else:
             gate = model.gate(sample=True)
             flat = model.weights if gate is None else model.weights * gate
-        coords, samples = (values.index_select(0, index) for values in (self.canvas.coords, self.canvas.samples))
+        coords, samples = (values.index_select(-2, index) for values in (self.canvas.coords, self.canvas.samples))
         mse = model.mse(coords, flat, samples)
-        self.mse += 0.02 * (float(mse.detach()) - self.mse)
-        return {"log_mse": torch.log(mse + 1e-12), "violation": violation, "strict": strict}
+        self.error = self.error.lerp(mse.detach(), 0.02)
+        return {"log_mse": torch.log(mse + 1e-12).sum(), "violation": violation, "strict": strict}
 
-    def measure(self) -> float:
+    def _freeze(self) -> None:
+        """From here only weights are optimised."""
+        self.finishing = True
+        self.model.log_alpha = None
+        self.model.log_step.requires_grad_(False)
+        for parameters in (group["params"] for primal in self.primals[1:] for group in primal.param_groups):
+            for parameter in parameters:
+                parameter.grad = None  # an optimiser passes over what has no gradient
+
+
+class Trainer(Descent):
+    """One fit in progress; :meth:`step` advances it, :meth:`state_dict` freezes it.
+
+    Args:
+        canvas: the picture.
+        arch: the network to fit.
+        config: settings.
+        budget: bits the weights may take, or None for a dense, unquantised fit (COIN).
+        seed: of the initialisation, the noise and the order of pixels.
+    """
+
+    model: SparseSiren
+
+    def __init__(self, canvas: Canvas, arch: Arch, config: FitConfig, budget: float | None, seed: int = 0) -> None:
+        gate_kind = "none" if budget is None else config.gates
+        model = SparseSiren(
+            arch,
+            canvas.samples.mean(0).cpu(),
+            gate_kind=gate_kind,
+            droprate=config.droprate,
+            seed=seed,
+            engine=canvas.engine,
+        )
+        super().__init__(canvas, model.to(canvas.coords.device), config, budget, seed)
+        self.bits = math.nan
+
+    @classmethod
+    def refine(cls, canvas: Canvas, fitted: FittedNet, config: FitConfig, budget: float, seed: int = 0) -> Trainer:
+        """The finish alone, from the outcome of another fit: new steps for another budget, then hard rounding.
+
+        It costs a tenth of a fit and loses almost nothing against one, as long as the budgets are close.
+        """
+        gentle = replace(config, gates="none", lr=_REFINE_LR * config.lr)
+        trainer = cls(canvas, fitted.arch, gentle, budget, seed)
+        with torch.no_grad():
+            trainer.model.weights.copy_(torch.from_numpy(np.concatenate([t.ravel() for t in fitted.tensors])))
+            trainer.problem.price.weight.fill_(fitted.multiplier)
+        trainer.done = round((1 - config.finish) * config.steps)
+        trainer.time = 1 - config.finish
+        trainer.pressed = True
+        trainer.allocate()
+        trainer.begin_finish()
+        return trainer
+
+    @property
+    def mse(self) -> float:
+        """The running mean squared error."""
+        return float(self.error.cpu())
+
+    def check(self) -> None:
+        """Refuse to go on from weights that are worse than none.
+
+        Raises:
+            Diverged: they are.
+        """
+        mse, flat = self.mse, float(self.flat.cpu())
+        hopeless = self.done >= _SETTLED and mse > 1.5 * flat + 1e-3
+        if hopeless or not math.isfinite(mse):
+            raise Diverged(f"an error of {mse:.3g} is worse than that of a flat picture, {flat:.3g}")
+
+    def measure(self) -> Tensor:
         """Refit the laws to the weights rounded for real; returns (and remembers) their bits."""
-        symbols = hard_symbols(self.model)
-        laws = [fit_law(values, 0) for values in symbols]
+        laws, self.bits = appraise(self.arch, hard_levels(self.model))
         self.curve = CostCurve.of(laws, self.device)
-        self.bits = sum(code_length(law, values) for law, values in zip(laws, symbols, strict=True))
-        return self.bits
+        return torch.tensor(self.bits, dtype=torch.float64)
 
     def begin_press(self) -> None:
         """Open the gates to pruning and put a price on bits; steps start where the budget is met."""
-        self._check()
+        self.check()
         self.pressed = True
         self.allocate()
 
@@ -303,15 +364,6 @@ class Trainer:
         self.model.purge()
         self.model.snap_steps()
         self._freeze()
-
-    def _freeze(self) -> None:
-        """From here only weights are optimised."""
-        self.finishing = True
-        self.model.log_alpha = None
-        self.model.log_step.requires_grad_(False)
-        for parameters in (group["params"] for primal in self.primals[1:] for group in primal.param_groups):
-            for parameter in parameters:
-                parameter.grad = None  # an optimiser passes over what has no gradient
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the rest of the fit, in plain types and tensors."""
@@ -336,18 +388,19 @@ class Trainer:
         self.pressed = state["pressed"]
         if state["finishing"]:
             self._freeze()
-        self.done, self.time, self.mse, self.bits = state["done"], state["time"], state["mse"], state["bits"]
+        self.done, self.time, self.bits = state["done"], state["time"], state["bits"]
+        self.error = torch.full_like(self.error, state["mse"])
         self.model.load_state_dict(state["model"])
-        self.model.mask = state["mask"]
+        self.model.mask = None if state["mask"] is None else state["mask"].to(self.device)
         self.model.generator.set_state(state["generator"])
         for primal, saved in zip(self.primals, state["primal"], strict=True):
             primal.load_state_dict(saved)
         self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
         self.problem.load_state_dict(state["multiplier"])
-        self.curve = None if state["curve"] is None else CostCurve(*state["curve"])
+        self.curve = None if state["curve"] is None else CostCurve(*(row.to(self.device) for row in state["curve"]))
 
     def pulse(self) -> Pulse:
-        """How the fit stands."""
+        """How the fit stands. It waits for the device, so do not ask at every step."""
         return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
 
     def fitted(self) -> FittedNet:
@@ -361,16 +414,47 @@ class Trainer:
         ends = np.cumsum(self.model.sizes)[:-1]
         specs = self.arch.tensors()
         tensors = tuple(p.reshape(s.shape) for p, s in zip(np.split(parts, ends), specs, strict=True))
-        steps = torch.exp(self.model.log_step.detach()) if self.budget is not None else torch.empty(0)
-        codes = tuple(step_code(float(step)) for step in steps)
+        steps = torch.exp(self.model.log_step.detach()).cpu().tolist() if self.budget is not None else []
+        codes = tuple(step_code(step) for step in steps)
         return FittedNet(self.arch, tensors, codes, self.problem.multiplier, self.done)
+
+
+def appraise(arch: Arch, levels: NDArray[np.float32]) -> tuple[list[Law], float]:
+    """The laws that suit one net's rounded levels, and the bits they then take.
+
+    Raises:
+        Diverged: there are levels that are no numbers.
+    """
+    if not np.isfinite(levels).all():
+        raise Diverged("weights are not finite any more")
+    symbols = as_symbols(arch, levels)
+    laws = [fit_law(values, 0) for values in symbols]
+    return laws, sum(code_length(law, values) for law, values in zip(laws, symbols, strict=True))
+
+
+def advance(
+    descent: Descent,
+    *,
+    seconds: float | None = None,
+    observer: Callable[[Descent], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> None:
+    """Run a fit, or several in lock-step, to the end of the schedule; see :func:`train`."""
+    start = time.monotonic()
+    before = descent.time
+    while descent.progress < 1 and not (stop and stop()):
+        descent.step()
+        if seconds is not None:
+            descent.time = before + (time.monotonic() - start) / seconds
+        if observer:
+            observer(descent)
 
 
 def train(
     trainer: Trainer,
     *,
     seconds: float | None = None,
-    observer: Callable[[Pulse], None] | None = None,
+    observer: Callable[[Descent], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> FittedNet:
     """Run a fit to its end.
@@ -378,15 +462,8 @@ def train(
     Args:
         trainer: the fit, new or resumed.
         seconds: wall time it may take; its schedules then run by the clock where that is ahead of the steps.
-        observer: called after every step.
+        observer: given the fit after every step.
         stop: polled before every step; True ends the fit at once with what there is.
     """
-    start = time.monotonic()
-    before = trainer.time
-    while trainer.progress < 1 and not (stop and stop()):
-        trainer.step()
-        if seconds is not None:
-            trainer.time = before + (time.monotonic() - start) / seconds
-        if observer:
-            observer(trainer.pulse())
+    advance(trainer, seconds=seconds, observer=observer, stop=stop)
     return trainer.fitted()

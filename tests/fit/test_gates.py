@@ -18,7 +18,7 @@ def test_median_gate_is_exactly_shut_and_exactly_open_at_the_published_threshold
 def test_open_probability_matches_the_frequency_of_sampled_gates() -> None:
     log_alpha = torch.tensor([-2.0, -0.5, 0.0, 1.0, 3.0])
     generator = torch.Generator().manual_seed(1)
-    draws = torch.stack([gates.sampled_gate(log_alpha, generator) for _ in range(4000)])
+    draws = torch.stack([gates.sampled_gate(log_alpha, torch.rand(5, generator=generator)) for _ in range(4000)])
     frequency = (draws > 0).float().mean(0)
     assert torch.allclose(frequency, gates.open_probability(log_alpha), atol=0.03)
     assert draws.min() == 0.0

@@ -63,6 +63,6 @@ def test_the_primal_sees_the_surrogate_the_dual_the_measurement() -> None:
 
 
 def test_restart_forgets_the_multiplier() -> None:
-    problem = RateProblem(0.8)
-    problem.restart()
-    assert problem.multiplier == 0.0
+    problem = RateProblem(0.8, pictures=3)
+    problem.restart(torch.tensor([True, False, True]))
+    assert problem.price.weight.tolist() == pytest.approx([0.0, 0.8, 0.0])

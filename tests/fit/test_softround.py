@@ -25,7 +25,7 @@ def test_temperature_spans_identity_to_rounding() -> None:
 
 def test_noise_has_the_asked_for_spread() -> None:
     x = torch.zeros(20000)
-    noisy = noisy_soft_round(x, 50.0, 0.2, torch.Generator().manual_seed(0))
+    noisy = noisy_soft_round(x, 50.0, 0.2 * torch.randn(20000, generator=torch.Generator().manual_seed(0)))
     assert float(noisy.std()) == pytest.approx(0.2, rel=0.03)
 
 

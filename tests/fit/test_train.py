@@ -11,7 +11,7 @@ import torch
 
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.train import Diverged, FittedNet, Pulse, Trainer, train
+from inrcodec.fit.train import Descent, Diverged, FittedNet, Trainer, train
 from inrcodec.net.arch import Arch
 from tests.fit.conftest import waves
 
@@ -102,8 +102,8 @@ def test_the_clock_ends_a_fit(canvas: Canvas, arch: Arch, config: FitConfig) -> 
 def test_stop_ends_a_fit_with_steps_that_meet_the_budget(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
     from inrcodec.fit.landing import Search
 
-    pulses: list[Pulse] = []
-    fitted = train(Trainer(canvas, arch, config, BUDGET), observer=pulses.append, stop=lambda: len(pulses) >= 40)
+    seen: list[Descent] = []
+    fitted = train(Trainer(canvas, arch, config, BUDGET), observer=seen.append, stop=lambda: len(seen) >= 40)
     assert fitted.steps == 40
     search = Search(canvas, fitted)
     assert search.bits(search.symbols) <= 1.05 * BUDGET

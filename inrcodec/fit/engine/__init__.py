@@ -10,8 +10,8 @@ from torch import Tensor
 from inrcodec.fit.engine import reference
 from inrcodec.fit.engine.layers import Layer, siren
 
-ENGINES = ("auto", "numba", "torch")
-"""Names of the engines; ``auto`` takes the kernels where they work."""
+ENGINES = ("auto", "numba", "torch", "compile")
+"""Names of the engines; ``auto`` takes the kernels where they work, ``compile`` is torch's compiler."""
 
 
 class Engine(Protocol):
@@ -32,6 +32,9 @@ class Engine(Protocol):
     def mse(self, layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor, /) -> Tensor:
         """Mean squared error against ``y``."""
 
+    def mse_stack(self, layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor, /) -> Tensor:
+        """Mean squared errors of several networks, against ``y`` each."""
+
 
 def engine(name: str, device: str = "cpu") -> Engine:
     """The engine of a name.
@@ -47,6 +50,8 @@ def engine(name: str, device: str = "cpu") -> Engine:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
     if name == "torch" or (name == "auto" and device != "cpu"):
         return cast("Engine", reference)
+    if name == "compile":
+        return cast("Engine", importlib.import_module("inrcodec.fit.engine.compiled"))
     if device != "cpu":
         raise ValueError(f"the numba engine runs on the CPU, not on {device}; use --engine torch")
     try:

@@ -188,3 +188,15 @@ def mse(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor
     if y.shape != (len(x), layers[-1].outputs):
         raise ValueError(f"samples have shape ({len(x)}, {layers[-1].outputs}), not {tuple(y.shape)}")
     return _MeanSquaredError.apply(x, flat, y, layout)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def mse_stack(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor:
+    """Mean squared errors of several networks of one shape at the same inputs, ``(networks,)``.
+
+    Args:
+        layers: the network.
+        x: ``(pixels, inputs)`` float32.
+        flat: ``(networks, weights)`` float32.
+        y: ``(networks, pixels, outputs)`` float32.
+    """
+    return torch.stack([mse(layers, x, *pair) for pair in zip(flat.unbind(), y.unbind(), strict=True)])

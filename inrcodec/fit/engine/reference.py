@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -19,24 +21,40 @@ def take_threads(count: int) -> int:
 
 def outputs(layers: tuple[Layer, ...], x: Tensor, flat: Tensor) -> Tensor:
     """Outputs of a coordinate network ``(pixels, outputs)``; see :func:`inrcodec.fit.engine.fused.outputs`."""
-    matrices = [layer.inputs * layer.outputs for layer in layers]
-    parts = flat.split([*matrices, *(layer.outputs for layer in layers)])
     h = x
-    for layer, matrix, bias in zip(layers, parts, parts[len(layers) :], strict=False):
-        weight = matrix.view(layer.outputs, layer.inputs)
-        # The frequency goes into the weights: far fewer products than into every pixel's features.
-        z = nn.functional.linear(h, layer.frequency * weight, layer.frequency * bias)
-        if layer.activation == "sine":
-            h = torch.sin(z)
-        elif layer.activation == "relu":
-            h = torch.relu(z)
-        elif layer.activation == "gelu":
-            h = nn.functional.gelu(z)
-        else:
-            h = z
+    for layer, weight, bias in _scaled(layers, flat):
+        h = _activate(layer, nn.functional.linear(h, weight, bias))
     return h
 
 
 def mse(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor:
     """Mean squared error of a network's outputs; see :func:`inrcodec.fit.engine.fused.mse`."""
     return (outputs(layers, x, flat) - y).square().mean()
+
+
+def mse_stack(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> Tensor:
+    """Mean squared errors of several networks of one shape; see :func:`inrcodec.fit.engine.fused.mse_stack`."""
+    h = x.expand(len(flat), *x.shape)
+    for layer, weight, bias in _scaled(layers, flat):
+        h = _activate(layer, torch.baddbmm(bias[:, None, :], h, weight.mT))
+    return (h - y).square().mean((1, 2))
+
+
+def _scaled(layers: tuple[Layer, ...], flat: Tensor) -> Iterator[tuple[Layer, Tensor, Tensor]]:
+    """Every layer with its weights ``(..., outputs, inputs)`` and its bias ``(..., outputs)``.
+
+    The frequency goes into them: far fewer products than into every pixel's features.
+    """
+    matrices = [layer.inputs * layer.outputs for layer in layers]
+    parts = flat.split([*matrices, *(layer.outputs for layer in layers)], -1)
+    for layer, matrix, bias in zip(layers, parts, parts[len(layers) :], strict=False):
+        weight = matrix.unflatten(-1, (layer.outputs, layer.inputs))
+        yield layer, layer.frequency * weight, layer.frequency * bias
+
+
+def _activate(layer: Layer, z: Tensor) -> Tensor:
+    if layer.activation == "sine":
+        return torch.sin(z)
+    if layer.activation == "relu":
+        return torch.relu(z)
+    return nn.functional.gelu(z) if layer.activation == "gelu" else z

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from inrcodec.fit import engine as package
-from inrcodec.fit.engine import ENGINES, engine, fused, reference
+from inrcodec.fit.engine import ENGINES, compiled, engine, fused, reference
 
 ROOT = Path(__file__).parents[3]
 COMPILED = ("fused", "plan", "kernel", "activations", "micro")
@@ -30,7 +30,7 @@ def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_engines_have_names() -> None:
-    assert ENGINES == ("auto", "numba", "torch")
+    assert ENGINES == ("auto", "numba", "torch", "compile")
     assert engine("auto") is fused
     assert engine("numba") is fused
     assert engine("torch") is reference
@@ -42,9 +42,10 @@ def test_unknown_engines_are_refused(name: str) -> None:
         engine(name)
 
 
-def test_off_the_cpu_there_is_only_torch() -> None:
+def test_off_the_cpu_there_is_torch_plain_or_compiled() -> None:
     assert engine("auto", "cuda") is reference
     assert engine("torch", "cuda") is reference
+    assert engine("compile", "cuda") is compiled
     with pytest.raises(ValueError, match=r"on the CPU, not on cuda; use --engine torch"):
         engine("numba", "cuda")
 

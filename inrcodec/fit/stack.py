@@ -1,0 +1,172 @@
+"""Several pictures fitted in lock-step: one set of operations for all, where a small net alone leaves a GPU idle.
+
+Weights, steps and gates of all nets are rows of three parameters. The members stay ordinary fits whose parameters are
+views of those rows: whatever happens rarely (where steps are allocated, gates purged, weights handed on) they do
+themselves, in the stack's memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inrcodec.coding.law import Law
+from inrcodec.fit.model import GatedWeights, SparseSiren, hard_levels
+from inrcodec.fit.rate import CostCurve
+from inrcodec.fit.train import Descent, Diverged, FittedNet, Pulse, Trainer, appraise
+
+
+def tied(rows: Sequence[nn.Parameter]) -> nn.Parameter:
+    """One parameter made of several, which become views of it: a change of either is a change of both."""
+    whole = nn.Parameter(torch.stack([row.detach() for row in rows]))
+    for row, part in zip(rows, whole.detach(), strict=True):
+        row.data = part
+    return whole
+
+
+class SirenStack(GatedWeights):
+    """Nets of one shape, tied together; each draws its noise from its own generator, as it would alone.
+
+    Args:
+        nets: of one architecture, kind of gates and engine.
+    """
+
+    def __init__(self, nets: Sequence[SparseSiren]) -> None:
+        super().__init__(nets[0].arch, nets[0].engine)
+        self.nets = tuple(nets)
+        self.gate_kind = nets[0].gate_kind
+        self.tensor_of = nets[0].tensor_of
+        self.weights = tied([net.weights for net in nets])
+        self.log_step = tied([net.log_step for net in nets])
+        gates = [net.log_alpha for net in nets if net.log_alpha is not None]
+        self.log_alpha = tied(gates) if gates else None
+        self.gather_masks()
+
+    def gather_masks(self) -> None:
+        """Take up what the nets' gates left when they were purged."""
+        masks = [torch.ones_like(net.weights) if net.mask is None else net.mask for net in self.nets]
+        self.mask = torch.stack(masks) if any(net.mask is not None for net in self.nets) else None
+
+    def draw(self, source: Callable[..., Tensor]) -> Tensor:
+        """Random numbers of every net's own generator."""
+        return torch.stack([net.draw(source) for net in self.nets])
+
+    def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
+        """Mean squared error of every net against its own samples, ``(nets,)``."""
+        return self.engine.mse_stack(self.layers, coords, flat, samples)
+
+
+class Stack(Descent):
+    """Fits in lock-step. One that diverges goes on as numbers that concern nobody, and hands on no net.
+
+    Args:
+        members: fits at the same step, of pictures of one shape, with the same network, settings, budget and seed.
+
+    Raises:
+        ValueError: they differ.
+    """
+
+    model: SirenStack
+
+    def __init__(self, members: Sequence[Trainer]) -> None:
+        first = members[0]
+        for name in ("arch", "config", "budget", "seed", "done", "time", "pressed", "finishing"):
+            if len({getattr(member, name) for member in members}) > 1:
+                raise ValueError(f"fits in lock-step have the same {name}")
+        canvas = replace(first.canvas, samples=torch.stack([member.canvas.samples for member in members]))
+        super().__init__(canvas, SirenStack([m.model for m in members]), first.config, first.budget, first.seed)
+        self.members, self.failed = tuple(members), set[int]()
+        self.done, self.time, self.pressed = first.done, first.time, first.pressed
+        self.error = torch.stack([member.error for member in members])
+        self.problem.price.weight.data.copy_(torch.cat([member.problem.price.weight.data for member in members]))
+        if first.finishing:
+            self._freeze()
+
+    def begin_press(self) -> None:
+        """Open the gates to pruning and put a price on bits, picture by picture."""
+        self._each(Trainer.begin_press)
+        self.pressed = True
+
+    def begin_finish(self) -> None:
+        """Purge gates and settle steps, picture by picture; from here rounding is hard."""
+        self._each(Trainer.begin_finish)
+        self.model.gather_masks()
+        self._freeze()
+
+    def check(self) -> None:
+        """Set aside fits whose weights are worse than none.
+
+        Raises:
+            Diverged: no fit is left.
+        """
+        self._each(Trainer.check)
+
+    def measure(self) -> Tensor:
+        """Refit every picture's laws to its weights rounded for real; returns (and remembers) the bits."""
+        levels = hard_levels(self.model)
+        lost = ~np.isfinite(levels).all(1)
+        for k in np.flatnonzero(lost):
+            self._fail(int(k))
+        levels[lost] = 0
+        laws: list[list[Law]] = []
+        for member, row in zip(self.members, levels, strict=True):
+            found, member.bits = appraise(self.arch, row)
+            laws.append(found)
+        self.curve = CostCurve.of_several(laws, self.device)
+        return torch.tensor([member.bits for member in self.members], dtype=torch.float64)
+
+    def pulse(self) -> Pulse:
+        """How the fits stand on average (in dB). It waits for the device, so do not ask at every step."""
+        live = [k for k in range(len(self.members)) if k not in self.failed]
+        mse = math.exp(self.error.cpu()[live].clamp(min=1e-12).log().nanmean())
+        bits = sum(self.members[k].bits for k in live) / len(live)
+        return Pulse(self.done, self.config.steps, mse, bits, self.problem.multiplier)
+
+    def fitted(self) -> list[FittedNet | None]:
+        """Hand on every picture's weights as they are; None where the fit diverged.
+
+        Raises:
+            Diverged: no fit is left.
+        """
+        if self.budget is not None and not self.pressed:
+            self.begin_press()
+        if self.budget is not None and not self.finishing:
+            self.begin_finish()
+        nets: list[FittedNet | None] = [None] * len(self.members)
+
+        def keep(member: Trainer) -> None:
+            nets[self.members.index(member)] = member.fitted()
+
+        self._each(keep)
+        return nets
+
+    def _each(self, action: Callable[[Trainer], None]) -> None:
+        """Do something rare with every fit that is sound.
+
+        Raises:
+            Diverged: none is, any more.
+        """
+        for k, member in enumerate(self.members):
+            if k in self.failed:
+                continue
+            member.done, member.time, member.error = self.done, self.time, self.error[k]
+            member.problem.price.weight.data.copy_(self.problem.price.weight.data[k : k + 1])
+            try:
+                action(member)
+            except Diverged:
+                self._fail(k)
+
+    def _fail(self, k: int) -> None:
+        """Set a fit aside.
+
+        Raises:
+            Diverged: it was the last one.
+        """
+        self.failed.add(k)
+        if len(self.failed) == len(self.members):
+            raise Diverged("every fit of the stack diverged")

@@ -1,0 +1,159 @@
+"""Encodes of several pictures: those of one shape are fitted as a stack, then each lands by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target
+from inrcodec.fit.effort import effort_config
+from inrcodec.fit.session import SECONDS, Session, device_of, use_threads
+from inrcodec.fit.stack import Stack
+from inrcodec.fit.train import Diverged, FittedNet, Trainer, advance
+from inrcodec.format.container import Header
+from inrcodec.pixels import Pixels
+
+ON_A_GPU = 24
+"""Pictures fitted together on a GPU: by then its time goes into arithmetic, not into starting it."""
+
+
+def room(options: EncodeOptions) -> int:
+    """How many pictures are fitted together: what was asked for, or else what the device is good for.
+
+    Raises:
+        ValueError: the device is not there.
+    """
+    if options.stack is not None:
+        return options.stack
+    return ON_A_GPU if device_of(options.device).type == "cuda" else 1
+
+
+class Together:
+    """Encodes of several pictures for one target, done one after the other by :meth:`encode`.
+
+    Pictures of one shape have the same network and budget; the first of a group that is encoded brings the fit of the
+    whole group about. A quality takes a search of its own for every picture, so does a race of seeds: those stay alone.
+
+    Args:
+        pictures: all of them.
+        target: for each.
+        options: for each; ``max_time`` too, so that a group may take as long as its pictures would one by one.
+        stop: see :func:`inrcodec.encoder.encode_pixels`.
+
+    Raises:
+        ValueError: options that make no sense.
+    """
+
+    def __init__(
+        self,
+        pictures: Sequence[Pixels],
+        target: Target,
+        options: EncodeOptions,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        if options.checkpoint is not None and len(pictures) > 1:
+            raise ValueError("a checkpoint keeps one encode, not several")
+        self.pictures, self.target, self.options, self.stop = tuple(pictures), target, options, stop
+        alone = target.kind == "psnr" or effort_config(options.effort).override(options.overrides).candidates > 1
+        self._company = {k: g for g in _groups(self.pictures, 1 if alone else room(options)) for k in g}
+        self._ready: dict[int, tuple[Session, float]] = {}
+        self._begun: set[int] = set()
+
+    def company(self, k: int) -> tuple[int, ...]:
+        """The pictures that are fitted with picture ``k``, and itself."""
+        return self._company[k]
+
+    def begun(self, k: int) -> bool:
+        """Whether picture ``k`` was fitted, alone or in company."""
+        return k in self._begun
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there are pictures that were fitted and are not encoded yet."""
+        return bool(self._ready)
+
+    def encode(self, k: int, observer: Callable[[Progress], None] | None = None) -> Encoded:
+        """The file of picture ``k``; to be asked for once.
+
+        Raises:
+            TargetError: no file meets the target.
+            ValueError: options that make no sense.
+        """
+        if k not in self._begun:
+            self._begin(k, observer)
+        session, seconds = self._ready.pop(k)
+        session.observer = observer
+        session.charge(seconds)
+        return session.run()
+
+    def _begin(self, k: int, observer: Callable[[Progress], None] | None) -> None:
+        group = self._company[k]
+        self._company |= {member: (member,) for member in group}  # if this fails, the others go alone
+        ready = {m: Session(self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
+        start = time.monotonic()
+        if len(ready) > 1:
+            try:
+                _fit(list(ready.values()))
+            except torch.cuda.OutOfMemoryError:
+                ready = {k: ready[k]}
+        seconds = (time.monotonic() - start) / len(ready)
+        self._begun |= set(ready)
+        self._ready |= {member: (session, seconds) for member, session in ready.items()}
+
+
+def _groups(pictures: Sequence[Pixels], largest: int) -> list[tuple[int, ...]]:
+    """Indices of pictures of one shape, at most so many together."""
+    by_shape: dict[Header, list[int]] = {}
+    for k, picture in enumerate(pictures):
+        header = Header(picture.width, picture.height, picture.channels, picture.depth)
+        by_shape.setdefault(header, []).append(k)
+    return [tuple(same[at : at + largest]) for same in by_shape.values() for at in range(0, len(same), largest)]
+
+
+def _fit(sessions: Sequence[Session]) -> None:
+    """Do in lock-step what the sessions would begin with, and the second finishes of those that miss their budget."""
+    lead = sessions[0]
+    cap = lead.target.cap(lead.header.pixels)
+    assert cap is not None
+    end = None if lead.options.max_time is None else time.monotonic() + lead.options.max_time * len(sessions)
+    lead.warm_up()
+    with use_threads(lead.canvas.engine, lead.options.threads):
+        nets = _descend(lead, [session.trainer(cap) for session in sessions], end, 0.9)
+        for session, net in zip(sessions, nets, strict=True):
+            session.adopt(cap, net)
+        for attempt in range(SECONDS):
+            if lead.stopped() or (end is not None and time.monotonic() >= end):
+                break
+            nets = _finish_again(sessions, cap, nets, end, attempt)
+    for session in sessions:
+        session.stopped()  # so that it knows
+
+
+def _finish_again(
+    sessions: Sequence[Session], cap: int, nets: Sequence[FittedNet | None], end: float | None, attempt: int
+) -> list[FittedNet | None]:
+    """Second finishes, in lock-step too; returns the nets that came of them, and None for all others."""
+    found = [
+        None if net is None else session.second(cap, net, attempt) for session, net in zip(sessions, nets, strict=True)
+    ]
+    members = [trainer for trainer in found if trainer is not None]
+    refined = iter(_descend(sessions[0], members, end, 0.6 / sessions[0].config.finish) if members else [])
+    after = [None if trainer is None else next(refined) for trainer in found]
+    for session, net, trainer, better in zip(sessions, nets, found, after, strict=True):
+        if net is not None and trainer is not None and better is not None:
+            session.adopt_second(net, trainer, better)
+    return after
+
+
+def _descend(lead: Session, members: Sequence[Trainer], end: float | None, share: float) -> list[FittedNet | None]:
+    """Run fits in lock-step to their end; the lead's observer hears of all."""
+    stack = Stack(members)
+    lead.begin(stack)
+    seconds = None if end is None else max(0.1, (end - time.monotonic()) * share)
+    try:
+        advance(stack, seconds=seconds, observer=lead.watch, stop=lead.stopped)
+        return stack.fitted()
+    except Diverged:
+        return [None] * len(members)

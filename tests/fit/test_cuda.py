@@ -1,0 +1,77 @@
+"""What only a GPU can tell; everything else about that path is tested without one (see test_stack.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+
+from inrcodec.decoder import decode_pixels
+from inrcodec.encoder import Encoded, EncodeOptions, Target, encode_pixels, encode_stack
+from inrcodec.fit.canvas import Canvas
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.stack import Stack
+from inrcodec.fit.train import Trainer, advance
+from inrcodec.metrics import psnr
+from inrcodec.net.arch import Arch
+from inrcodec.pixels import Pixels
+from tests.fit.conftest import waves
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+QUICK = EncodeOptions(
+    effort=1, device="cuda", overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "2e-3"))
+)
+
+
+@pytest.fixture
+def pictures() -> list[Pixels]:
+    return [waves(), Pixels(255 - waves().array), waves(20, 12, 1)]
+
+
+@pytest.fixture
+def no_waiting() -> Iterator[None]:
+    torch.cuda.set_sync_debug_mode("error")
+    yield
+    torch.cuda.set_sync_debug_mode("default")
+
+
+def _stack(pictures: list[Pixels], config: FitConfig) -> Stack:
+    canvases = [Canvas.of(picture, "cuda") for picture in pictures[:2]]
+    return Stack([Trainer(canvas, Arch((14, 14)), config, 2200.0) for canvas in canvases])
+
+
+def test_pictures_are_encoded_together(pictures: list[Pixels]) -> None:
+    for picture, result in zip(pictures, encode_stack(pictures, Target("bytes", 400), QUICK), strict=True):
+        assert isinstance(result, Encoded)
+        assert len(result.data) <= 400
+        assert psnr(picture.array, decode_pixels(result.data).array) == pytest.approx(result.report.psnr, abs=0.01)
+        assert result.report.psnr > 15
+
+
+def test_one_picture_is_encoded_alone(pictures: list[Pixels]) -> None:
+    for options in (QUICK, replace(QUICK, method="coin")):
+        assert encode_pixels(pictures[0], Target("bytes", 400), options).report.psnr > 15
+
+
+def test_a_step_does_not_wait_for_the_device(
+    pictures: list[Pixels], config: FitConfig, request: pytest.FixtureRequest
+) -> None:
+    stack = _stack(pictures, config)
+    for _ in range(30):  # with a refresh of the eigenbases, and a few epochs
+        stack.step()
+    request.getfixturevalue("no_waiting")
+    for _ in range(30):
+        stack.step()
+
+
+def test_a_stack_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels], config: FitConfig) -> None:
+    adam = replace(config, optimizer="adam")
+    there = _stack(pictures, adam)
+    canvases = [Canvas.of(picture) for picture in pictures[:2]]
+    here = Stack([Trainer(canvas, Arch((14, 14)), adam, 2200.0) for canvas in canvases])
+    for stack in (there, here):
+        advance(stack, stop=lambda stack=stack: stack.done >= 20)  # type: ignore[misc]
+    assert torch.allclose(there.model.weights.cpu(), here.model.weights, atol=1e-4)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.decoder import decode_pixels
+from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack
+from inrcodec.errors import InrError, TargetError
+from inrcodec.fit import session, together
+from inrcodec.fit.stack import Stack
+from inrcodec.fit.together import Together, room
+from inrcodec.fit.train import FittedNet, Trainer
+from inrcodec.metrics import psnr
+from inrcodec.pixels import Pixels
+from tests.fit.conftest import waves
+
+QUICK = EncodeOptions(
+    effort=1,
+    threads=1,
+    stack=3,
+    overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "2e-3")),
+)
+CAP = Target("bytes", 400)
+
+
+@pytest.fixture
+def pictures() -> list[Pixels]:
+    """Three of one shape, with one of another among them."""
+    first = waves().array
+    return [Pixels(first), waves(20, 12, 1), Pixels(255 - first[::-1]), Pixels(first[:, ::-1].copy())]
+
+
+@pytest.fixture
+def stacked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all stacks that are made."""
+    sizes: list[int] = []
+
+    class Counted(Stack):
+        def __init__(self, members: list[Trainer]) -> None:
+            sizes.append(len(members))
+            super().__init__(members)
+
+    monkeypatch.setattr(together, "Stack", Counted)
+    return sizes
+
+
+def _files(results: Sequence[Encoded | InrError]) -> list[bytes]:
+    assert all(isinstance(result, Encoded) for result in results), results
+    return [result.data for result in results if isinstance(result, Encoded)]
+
+
+@pytest.mark.parametrize("method", ["l0", "coin"])
+def test_pictures_of_one_shape_go_together_and_all_fit_their_cap(
+    pictures: list[Pixels], stacked: list[int], method: str
+) -> None:
+    results = encode_stack(pictures, CAP, replace(QUICK, method=method))
+    assert stacked[0] == 3
+    assert len(stacked) <= 1 + session.SECONDS
+    for picture, result in zip(pictures, results, strict=True):
+        assert isinstance(result, Encoded)
+        assert len(result.data) == result.report.bytes <= 400
+        assert result.report.use is not None
+        assert result.report.use > 0.95
+        assert result.report.steps >= 150
+        decoded = decode_pixels(result.data)
+        assert psnr(picture.array, decoded.array) == pytest.approx(result.report.psnr, abs=0.01)
+        assert result.report.psnr > 15
+
+
+def test_files_are_as_good_as_alone(pictures: list[Pixels]) -> None:
+    same = [pictures[k] for k in (0, 2, 3)]
+    exact = replace(QUICK, engine="numba", overrides=(*QUICK.overrides, ("optimizer", "adam")))
+    alone = [encode_pixels(picture, CAP, exact).report.psnr for picture in same]
+    for one, result in zip(alone, encode_stack(same, CAP, exact), strict=True):
+        assert isinstance(result, Encoded)
+        assert result.report.psnr == pytest.approx(one, abs=1.5)
+
+
+def test_a_stack_is_never_larger_than_it_may_be(pictures: list[Pixels], stacked: list[int]) -> None:
+    same = [pictures[0]] * 5
+    work = Together(same, CAP, replace(QUICK, stack=2))
+    assert [work.company(k) for k in range(5)] == [(0, 1), (0, 1), (2, 3), (2, 3), (4,)]
+    assert room(replace(QUICK, stack=None, device="cpu")) == 1
+    encode_stack(same[:2], CAP, replace(QUICK, stack=1))
+    assert stacked == []
+
+
+@pytest.mark.parametrize(
+    ("target", "overrides"), [(Target("psnr", 17), ()), (CAP, (("candidates", "2"), ("race", "5")))]
+)
+def test_what_needs_a_search_of_its_own_stays_alone(
+    pictures: list[Pixels], stacked: list[int], target: Target, overrides: tuple[tuple[str, str], ...]
+) -> None:
+    quick = replace(QUICK, overrides=(*QUICK.overrides, ("steps", "40"), *overrides))
+    assert len(encode_stack([pictures[0], pictures[2]], target, quick)) == 2
+    assert stacked == []
+
+
+def test_a_cap_that_is_too_small_is_every_picture_s_own_error(pictures: list[Pixels]) -> None:
+    results = encode_stack(pictures, Target("bytes", 20), QUICK)
+    assert [type(result) for result in results] == [TargetError] * 4
+
+
+def test_a_picture_whose_fit_diverges_is_fitted_alone_and_more_gently(
+    pictures: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unlucky(Stack):
+        def fitted(self) -> list[FittedNet | None]:
+            self.failed.add(1)
+            return super().fitted()
+
+    rates: list[float] = []
+
+    class Watched(Trainer):
+        def __init__(self, *args: object, **rest: object) -> None:
+            super().__init__(*args, **rest)  # type: ignore[arg-type]
+            rates.append(self.config.lr)
+
+    monkeypatch.setattr(together, "Stack", Unlucky)
+    monkeypatch.setattr(session, "Trainer", Watched)
+    results = encode_stack([pictures[0], pictures[2], pictures[3]], CAP, QUICK)
+    assert len(_files(results)) == 3
+    assert rates[:3] == [2e-3] * 3
+    assert 1e-3 in rates
+
+
+def test_stopping_gives_every_picture_a_file_under_the_cap(pictures: list[Pixels]) -> None:
+    calls = iter(range(10**9))
+    results = encode_stack(pictures, CAP, QUICK, stop=lambda: next(calls) >= 60)
+    for result in results:
+        assert isinstance(result, Encoded)
+        assert result.report.interrupted
+        assert len(result.data) <= 400
+
+
+def test_time_is_pooled(pictures: list[Pixels]) -> None:
+    endless = replace(QUICK, max_time=0.7, overrides=(("steps", "1000000"),))
+    results = encode_stack([pictures[0], pictures[2], pictures[3]], CAP, endless)
+    seconds = [result.report.seconds for result in results if isinstance(result, Encoded)]
+    assert len(seconds) == 3
+    assert max(seconds) < 2.5
+    assert sum(seconds) > 1.5
+
+
+def test_the_observer_hears_of_the_fit_once_and_of_every_landing(
+    pictures: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "TELL_SECONDS", 0.0)
+    told: list[Progress] = []
+    encode_stack([pictures[0], pictures[2]], CAP, QUICK, observer=told.append)
+    phases = [one.phase for one in told]
+    assert phases.count("land") == phases.count("check") == 2
+    assert set(phases) == {"fit", "quantise", "round", "land", "check"}
+    fits = [one for one in told if one.phase == "fit"]
+    assert [one.step for one in fits] == list(range(1, len(fits) + 1))
+    assert np.isfinite([one.psnr for one in fits]).all()
+
+
+def test_a_device_that_is_too_small_leaves_each_picture_alone(
+    pictures: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise torch.cuda.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(together, "_fit", full)
+    assert len(_files(encode_stack([pictures[0], pictures[2]], CAP, QUICK))) == 2
+
+
+def test_one_checkpoint_does_not_do_for_several(pictures: list[Pixels], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="checkpoint"):
+        encode_stack(pictures, CAP, replace(QUICK, checkpoint=tmp_path / "a.ckpt"))
+    with pytest.raises(ValueError, match="at least one"):
+        EncodeOptions(stack=0)
