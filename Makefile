@@ -1,19 +1,20 @@
 # Everything starts here: a plain `make` lists the targets. Needs only Python 3.10 to 3.13 and make.
-# Options: PYTHON=python3.12, EFFORT=1..9 for the demo, PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
-# to install the smaller torch without CUDA.
+# Options: PYTHON=python3.12, EFFORT=1..9 for the demo and the benchmarks, JOBS=4 measurements at a time,
+# PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" to install the smaller torch without CUDA.
 
 PYTHON ?= python3
 EFFORT ?= 5
+JOBS ?= 1
 PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint bench bench-kodak clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## create .venv and install inrcodec with its tools
 
@@ -34,8 +35,21 @@ lint: $(STAMP)  ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## measure rate and distortion of the demo photograph, or of data/kodak where it exists
-	$(BIN)/python -m benchmarks.rd --out data/results/rd.tsv
+bench: EFFORT = 3
+bench: $(STAMP)  ## compare with JPEG, WebP and AVIF on a few pictures, in minutes (data/results/bench.*)
+	@mkdir -p data/results
+	@if $(BIN)/inrcodec data path kodak >/dev/null 2>&1; then pictures="kodak --images 5,15,20,23"; \
+	else pictures=data/results/photograph.png; \
+		$(BIN)/python -c "from benchmarks.demo import photograph; photograph().save('$$pictures')"; \
+		echo "without the Kodak pictures (inrcodec data fetch kodak) one photograph has to do" >&2; \
+	fi; \
+	$(BIN)/inrcodec bench $$pictures -c inr,jpeg-opt,webp,avif-psnr --bpp 0.15,0.3 -e $(EFFORT) -j $(JOBS) -f \
+		-o data/results/bench.tsv --plot data/results/bench.png --html data/results/bench.html
+
+bench-kodak: $(STAMP)  ## the same on all 24 Kodak pictures and at 0.6 bpp too, for hours; goes on where it stopped
+	@mkdir -p data/results
+	$(BIN)/inrcodec bench kodak -c inr,jpeg-opt,webp,avif-psnr --bpp 0.15,0.3,0.6 -e $(EFFORT) -j $(JOBS) --resume \
+		-o data/results/kodak.tsv --plot data/results/kodak.png --html data/results/kodak.html
 
 clean:  ## remove .venv, caches and what the demo wrote
 	rm -rf $(VENV) data/demo data/results build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -46,7 +46,7 @@ def main() -> None:
     missing = [(picture, effort) for picture, effort in jobs if (picture.stem, effort) not in done]
     threads = max(1, (os.cpu_count() or 1) // options.workers)
     with ThreadPoolExecutor(options.workers) as pool, options.out.open("a") as out:
-        for row in pool.map(lambda job: _encode(*job, options.bpp, threads), missing):
+        for row in pool.map(lambda job: _encode(job[0], job[1], options.bpp, threads), missing):
             out.write(row + "\n")
             out.flush()
             print(row, file=sys.stderr, flush=True)

@@ -21,13 +21,14 @@ import torch
 from benchmarks.rd import published
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.descent import Descent
 from inrcodec.fit.engine import engine
 from inrcodec.fit.engine.compiled import PAYS
+from inrcodec.fit.machine import device_of, use_threads
 from inrcodec.fit.methods import method
-from inrcodec.fit.session import device_of, use_threads
 from inrcodec.fit.sizing import payload_budget
 from inrcodec.fit.stack import Stack
-from inrcodec.fit.train import Descent, Trainer
+from inrcodec.fit.train import Trainer
 from inrcodec.format.container import Header
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels

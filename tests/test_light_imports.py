@@ -40,8 +40,12 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name", ["inrcodec", "inrcodec.decoder", "inrcodec.cli.main", "inrcodec.image", "inrcodec.metrics"]
-)
+    "name",
+    [
+        "inrcodec", "inrcodec.decoder", "inrcodec.cli.main", "inrcodec.image", "inrcodec.metrics",
+        "inrcodec.bench.measure", "inrcodec.bench.published", "inrcodec.bench.bdrate", "inrcodec.bench.datasets",
+    ],
+)  # fmt: skip
 def test_importing(name: str) -> None:
     assert _python(f"import sys, {name}" + _REPORT) == "heavy: []\n"
 
@@ -59,6 +63,7 @@ def test_light_commands_run_where_the_heavy_libraries_are_missing(coded: Path) -
         ("verify", coded),
         ("compare", coded, coded),
         ("encode", "--help-all"),
+        ("data", "list"),
         ("--help",),
     ):
         _python(_BLOCK + _RUN, *words)

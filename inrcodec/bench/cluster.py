@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,10 +54,15 @@ def connect(address: str) -> Iterator[Client]:
 
 def slots_by_host(client: Client) -> dict[str, int]:
     """How many items each machine of the cluster works on at a time: the threads of all its workers."""
-    slots: dict[str, int] = {}
+    slots: Counter[str] = Counter()
     for address, threads in client.nthreads().items():
-        slots[host_of(address)] = slots.get(host_of(address), 0) + threads
-    return slots
+        slots[host_of(address)] += threads
+    return dict(slots)
+
+
+def processes_by_host(client: Client) -> dict[str, int]:
+    """How many workers each machine of the cluster runs."""
+    return dict(Counter(map(host_of, client.nthreads())))
 
 
 def host_of(address: str) -> str:
@@ -65,12 +70,19 @@ def host_of(address: str) -> str:
     return address.partition("://")[2].rpartition(":")[0]
 
 
+def this_host() -> str:
+    """The machine of the worker that this runs on."""
+    from distributed import get_worker
+
+    return host_of(get_worker().address)
+
+
 def submit_all(
     client: Client,
     function: Callable[[Payload], Result],
     items: Sequence[Item],
     prepare: Callable[[Item], Payload],
-    on_done: Callable[[Item, Result | BaseException], None],
+    on_done: Callable[[Item, Result | Exception], None],
     on_tick: Callable[[], None] = lambda: None,
 ) -> None:
     """Call a function on every item, on the workers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -123,6 +124,11 @@ def _once(chosen: Codec, picture: Picture, cap: int) -> Iterator[Coded]:
 
 def peak_memory() -> float:
     """Largest resident memory this process ever had, in MiB; NaN where the system does not say."""
+    with contextlib.suppress(OSError):
+        # On Linux getrusage begins with the memory of the process that started this one, which may be a large one.
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / (1 << 10)
     try:
         import resource
     except ImportError:  # Windows

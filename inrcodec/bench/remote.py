@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from inrcodec.bench.cluster import connect, host_of, slots_by_host, submit_all
+from inrcodec.bench.cluster import connect, slots_by_host, submit_all, this_host
 from inrcodec.bench.job import Job, Outcome, failure
 from inrcodec.bench.launch import PROGRAM, Child
 from inrcodec.bench.runner import Execute, OnDone, OnTick
@@ -46,8 +46,8 @@ def remote(address: str, program: Sequence[str] = ()) -> Execute:
             def parcel(job: Job) -> Parcel:
                 return Parcel(job, job.picture.read_bytes(), slots, tuple(program))
 
-            def hear(job: Job, result: Outcome | BaseException) -> None:
-                on_done(job, Outcome((failure(job, f"{result}"),)) if isinstance(result, BaseException) else result)
+            def hear(job: Job, result: Outcome | Exception) -> None:
+                on_done(job, Outcome((failure(job, f"{result}"),)) if isinstance(result, Exception) else result)
 
             submit_all(client, unpack, jobs, parcel, hear, lambda: on_tick(()))
 
@@ -56,11 +56,7 @@ def remote(address: str, program: Sequence[str] = ()) -> Execute:
 
 def unpack(parcel: Parcel) -> Outcome:
     """Do the job of a parcel; runs on a worker."""
-    from distributed import get_worker
-
-    worker = get_worker()
-    slots = parcel.slots.get(host_of(worker.address), worker.state.nthreads)
-    threads = max(1, (os.cpu_count() or 1) // max(slots, 1))
+    threads = max(1, (os.cpu_count() or 1) // parcel.slots.get(this_host(), 1))
     with tempfile.TemporaryDirectory(prefix="inrcodec-bench-") as folder:
         picture = Path(folder) / parcel.job.picture.name
         picture.write_bytes(parcel.picture)

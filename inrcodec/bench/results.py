@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from inrcodec.atomic import atomic_write
-from inrcodec.bench.row import Row
+from inrcodec.bench.row import SWEEP, TARGET, Row
 from inrcodec.errors import InrError
 
 COLUMNS = tuple(column.name for column in fields(Row))
 """The first line that is no comment; these names stay."""
 
+_KIND = COLUMNS.index("kind") + 1
 _CONVERT = {column.name: {"int": int, "float": float}.get(str(column.type), str) for column in fields(Row)}
 
 
@@ -47,7 +48,7 @@ class Results:
     @property
     def targets(self) -> tuple[float, ...]:
         """Targets in bpp, ascending."""
-        return tuple(sorted({row.target_bpp for row in self.rows if row.kind == "target"}))
+        return tuple(sorted({row.target_bpp for row in self.rows if row.kind == TARGET}))
 
 
 def read(path: Path) -> Results:
@@ -73,9 +74,11 @@ def read(path: Path) -> Results:
     if not table or tuple(table[0].split("\t")) != COLUMNS:
         raise ResultsError(f"{path}: not a table of results, or one of another version")
     rows = [_parse(path, line) for line in table[1:]]
-    if torn and rows and rows[-1].kind == "sweep":  # the points of one sweep are written together, and count together
-        last = (rows[-1].picture, rows[-1].codec, rows[-1].kind)
-        rows = [row for row in rows if (row.picture, row.codec, row.kind) != last]
+    if torn and rows and rows[-1].kind == SWEEP:  # the points of one sweep are written together, and count together
+        begins = "\t".join(table[-1].split("\t")[:_KIND])  # picture to kind
+        if torn.startswith(begins) or begins.startswith(torn):
+            last = (rows[-1].picture, rows[-1].codec, SWEEP)
+            rows = [row for row in rows if (row.picture, row.codec, row.kind) != last]
     return Results(head, tuple(rows))
 
 
@@ -111,7 +114,7 @@ def in_order(rows: Iterable[Row], codecs: Sequence[str] = ()) -> tuple[Row, ...]
         target = -1.0 if math.isnan(row.target_bpp) else row.target_bpp
         rate = -1.0 if math.isnan(row.bpp) else row.bpp
         codec = (place.get(row.codec, len(place)), row.codec)
-        return (row.picture, row.kind != "target", target, codec, rate, row.setting)
+        return (row.picture, row.kind != TARGET, target, codec, rate, row.setting)
 
     return tuple(sorted(rows, key=key))
 

@@ -118,7 +118,8 @@ def measure_all(
 def _check_same(path: Path, old: dict[str, str], new: dict[str, str]) -> None:
     """Refuse to mix rows of different settings in one table."""
     effort = old.get("effort", "?")
-    if effort != new["effort"]:
+    ours = any(contender.ours for head in (old, new) for contender in parse(head.get("codecs", "")))
+    if ours and effort != new["effort"]:
         raise ResultsError(
             f"{path} was measured at effort {effort}, not {new['effort']}: go on with -e {effort}, or name another file"
         )

@@ -11,6 +11,7 @@ import click
 from inrcodec.atomic import atomic_write, check_writable
 from inrcodec.cli.batch import Batch
 from inrcodec.cli.console import Console, to_json, verbosity
+from inrcodec.cli.encode_cluster import encode_on_cluster
 from inrcodec.cli.encode_job import Request, dry_run_job, encode_job
 from inrcodec.cli.encode_stack import stack_size, take_turns
 from inrcodec.cli.help import DailyCommand, Rare
@@ -66,6 +67,8 @@ DEFAULT_BPP = 0.3
 @click.option("--no-verify", cls=Rare, is_flag=True, help="Do not decode the file once more at the end.")
 @click.option("--stats", cls=Rare, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Write those JSON objects to a file.")
+@click.option("--scheduler", cls=Rare, metavar="ADDRESS",
+              help="Have the workers of this Dask cluster do it (tcp://host:8786).")
 @verbosity
 @click.pass_obj
 def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out_dir: str | None, dry_run: bool,
@@ -94,7 +97,9 @@ def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out
     reports: list[dict[str, Any]] = []
     with graceful_stop() as stop:
         columns = ("bytes", "bpp", "PSNR", "time")
-        if (together := stack_size(request, len(jobs))) > 1:
+        if rest["scheduler"] is not None:
+            code = encode_on_cluster(console, request, jobs, rest["scheduler"], reports)
+        elif (together := stack_size(request, len(jobs))) > 1:
             turns = take_turns(console, request, jobs, together, stop, reports)
             code = Batch(console, request.json).run(turns, lambda turn: turn.source, lambda turn: turn.take(), columns)
         else:
@@ -118,6 +123,8 @@ def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
         raise click.UsageError("--resume needs --checkpoint PATH.")
     if given["checkpoint"] is not None and len(inputs) > 1:
         raise click.UsageError("--checkpoint takes one input.")
+    if given["checkpoint"] is not None and given["scheduler"] is not None:
+        raise click.UsageError("--checkpoint is a file of this machine: it excludes --scheduler.")
     if given["checkpoint"] is not None and (given["stack"] or 1) > 1:
         raise click.UsageError("--checkpoint keeps the fit of one picture: it excludes --stack N of more.")
 

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from inrcodec import __version__
+from inrcodec.cli.bench import bench
 from inrcodec.cli.compare import compare
 from inrcodec.cli.completion import completion
 from inrcodec.cli.console import Console, verbosity
@@ -44,7 +45,7 @@ def inrcodec() -> None:
     """  # noqa: D301 - click reads the escape: these lines stay as they are
 
 
-for _command in (encode, decode, info, verify, compare, data, completion):
+for _command in (encode, decode, info, verify, compare, bench, data, completion):
     inrcodec.add_command(_command)
 
 

@@ -16,7 +16,8 @@ import torch
 
 from inrcodec.atomic import atomic_write
 from inrcodec.errors import InrError
-from inrcodec.fit.train import FittedNet, Trainer
+from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.train import Trainer
 from inrcodec.pixels import Pixels
 
 

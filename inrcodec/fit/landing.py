@@ -23,8 +23,8 @@ from inrcodec.coding.law import Law, bits, step_size
 from inrcodec.coding.symbols import Symbols
 from inrcodec.fit.canvas import EVALUATE, Canvas
 from inrcodec.fit.curvature import allocate_steps, curvature
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.model import SparseSiren
-from inrcodec.fit.train import FittedNet
 from inrcodec.limits import MAX_SYMBOL
 
 

@@ -52,7 +52,7 @@ class Muon(ScaledAdam):
 def orthogonal(matrices: Tensor, iterations: int = 5) -> Tensor:
     """Nearly ``U V^T`` of the singular value decompositions ``U S V^T``, for a stack ``(..., rows, columns)``."""
     a, b, c = _NEWTON_SCHULZ
-    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
+    x: Tensor = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-12)
     wide = x.shape[-2] <= x.shape[-1]
     x = x if wide else x.mT
     for _ in range(iterations):

@@ -16,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from inrcodec.coding.law import Law
+from inrcodec.fit.descent import Descent, Diverged, Pulse
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.model import GatedWeights, SparseSiren, hard_levels
 from inrcodec.fit.rate import CostCurve
-from inrcodec.fit.train import Descent, Diverged, FittedNet, Pulse, Trainer, appraise
+from inrcodec.fit.train import Trainer, appraise
 
 
 def tied(rows: Sequence[nn.Parameter]) -> nn.Parameter:

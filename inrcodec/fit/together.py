@@ -8,10 +8,13 @@ from collections.abc import Callable, Sequence
 import torch
 
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target
+from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.effort import effort_config
-from inrcodec.fit.session import SECONDS, Session, device_of, use_threads
+from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.machine import device_of, use_threads
+from inrcodec.fit.session import SECONDS, Session
 from inrcodec.fit.stack import Stack
-from inrcodec.fit.train import Diverged, FittedNet, Trainer, advance
+from inrcodec.fit.train import Trainer
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
@@ -84,7 +87,7 @@ class Together:
         if k not in self._begun:
             self._begin(k, observer)
         session, seconds = self._ready.pop(k)
-        session.observer = observer
+        session.teller.observer = observer
         session.charge(seconds)
         return session.run()
 
@@ -142,7 +145,7 @@ def _finish_again(
     refined = iter(_descend(sessions[0], members, end, 0.6 / sessions[0].config.finish) if members else [])
     after = [None if trainer is None else next(refined) for trainer in found]
     for session, net, trainer, better in zip(sessions, nets, found, after, strict=True):
-        if net is not None and trainer is not None and better is not None:
+        if net is not None and trainer is not None:
             session.adopt_second(net, trainer, better)
     return after
 
@@ -150,10 +153,10 @@ def _finish_again(
 def _descend(lead: Session, members: Sequence[Trainer], end: float | None, share: float) -> list[FittedNet | None]:
     """Run fits in lock-step to their end; the lead's observer hears of all."""
     stack = Stack(members)
-    lead.begin(stack)
+    lead.teller.begin(stack)
     seconds = None if end is None else max(0.1, (end - time.monotonic()) * share)
     try:
-        advance(stack, seconds=seconds, observer=lead.watch, stop=lead.stopped)
+        advance(stack, seconds=seconds, observer=lead.teller.watch, stop=lead.stopped)
         return stack.fitted()
     except Diverged:
         return [None] * len(members)

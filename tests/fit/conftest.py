@@ -6,7 +6,8 @@ import torch
 
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.train import FittedNet, Trainer, train
+from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
 

@@ -12,8 +12,9 @@ from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import Encoded, EncodeOptions, Target, encode_pixels, encode_stack
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.descent import advance
 from inrcodec.fit.stack import Stack
-from inrcodec.fit.train import Trainer, advance
+from inrcodec.fit.train import Trainer
 from inrcodec.metrics import psnr
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels

@@ -8,8 +8,8 @@ import torch
 
 from inrcodec.coding.symbols import Symbols
 from inrcodec.fit.canvas import Canvas
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.landing import Search, land
-from inrcodec.fit.train import FittedNet
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 

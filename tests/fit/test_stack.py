@@ -12,11 +12,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from inrcodec.fit import engine as engines
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.descent import Diverged, advance
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.landing import Search
 from inrcodec.fit.problem import RateProblem
 from inrcodec.fit.soap import Soap, blocks_of
 from inrcodec.fit.stack import Stack
-from inrcodec.fit.train import Diverged, FittedNet, Trainer, advance, train
+from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ import torch
 from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack
 from inrcodec.errors import InrError, TargetError
-from inrcodec.fit import session, together
+from inrcodec.fit import session, teller, together
+from inrcodec.fit.descent import Descent, Diverged, advance
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.together import Together, room
-from inrcodec.fit.train import FittedNet, Trainer
+from inrcodec.fit.train import Trainer
 from inrcodec.metrics import psnr
 from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
@@ -129,6 +132,25 @@ def test_a_picture_whose_fit_diverges_is_fitted_alone_and_more_gently(
     assert 1e-3 in rates
 
 
+def test_a_second_finish_that_diverges_leaves_the_first_fit_and_is_not_tried_again(
+    pictures: list[Pixels], stacked: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explosive(fit: Descent, **rest: Any) -> None:
+        if fit.done > 0:
+            raise Diverged("boom")
+        advance(fit, **rest)
+
+    alone: list[Trainer] = []
+    monkeypatch.setattr(together, "advance", explosive)
+    monkeypatch.setattr(session, "train", lambda trainer, **_: alone.append(trainer))
+    low = replace(QUICK, overrides=(*QUICK.overrides, ("aim", "0.9")))
+    results = encode_stack([pictures[0], pictures[2], pictures[3]], CAP, low)
+    assert stacked == [3, 3]
+    assert alone == []
+    assert all(len(data) <= 400 for data in _files(results))
+    assert all(isinstance(result, Encoded) and result.report.psnr > 15 for result in results)
+
+
 def test_stopping_gives_every_picture_a_file_under_the_cap(pictures: list[Pixels]) -> None:
     calls = iter(range(10**9))
     results = encode_stack(pictures, CAP, QUICK, stop=lambda: next(calls) >= 60)
@@ -150,7 +172,7 @@ def test_time_is_pooled(pictures: list[Pixels]) -> None:
 def test_the_observer_hears_of_the_fit_once_and_of_every_landing(
     pictures: list[Pixels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(teller, "TELL_SECONDS", 0.0)
     told: list[Progress] = []
     encode_stack([pictures[0], pictures[2]], CAP, QUICK, observer=told.append)
     phases = [one.phase for one in told]

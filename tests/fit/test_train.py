@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +10,9 @@ import torch
 
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.train import Descent, Diverged, FittedNet, Trainer, train
+from inrcodec.fit.descent import Descent, Diverged
+from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from tests.fit.conftest import waves
 
@@ -35,26 +36,6 @@ def test_the_rate_ends_near_the_budget(trained: tuple[Canvas, FittedNet, float])
     canvas, fitted, budget = trained
     search = Search(canvas, fitted)
     assert search.bits(search.symbols) == pytest.approx(budget, rel=0.1)
-
-
-def test_every_pixel_is_seen_once_an_epoch(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
-    trainer = Trainer(canvas, arch, config, None)
-    seen = []
-    for step in range(canvas.count // config.batch):
-        trainer.done = step
-        seen.append(trainer.batch())
-    joined = torch.cat(seen)
-    assert len(joined.unique()) == len(joined) == canvas.count // config.batch * config.batch
-
-
-def test_phases_follow_each_other(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
-    trainer = Trainer(canvas, arch, config, BUDGET)
-    kinds = []
-    while trainer.progress < 1:
-        trainer.step()
-        kinds.append(trainer.relaxation().kind)
-    changes = [kinds[0]] + [b for a, b in pairwise(kinds) if a != b]
-    assert changes == ["none", "soft", "hard"]
 
 
 def test_gates_prune_under_a_tight_budget(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
@@ -91,14 +72,6 @@ def test_same_seed_same_weights_other_seed_other_weights(canvas: Canvas, arch: A
     assert not np.array_equal(one, other)
 
 
-def test_the_clock_ends_a_fit(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
-    trainer = Trainer(canvas, arch, replace(config, steps=10**6), BUDGET)
-    fitted = train(trainer, seconds=0.5)
-    assert 0 < fitted.steps < 10**6
-    assert trainer.finishing
-    assert len(fitted.step_codes) == len(arch.tensors())
-
-
 def test_stop_ends_a_fit_with_steps_that_meet_the_budget(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
     from inrcodec.fit.landing import Search
 
@@ -107,19 +80,6 @@ def test_stop_ends_a_fit_with_steps_that_meet_the_budget(canvas: Canvas, arch: A
     assert fitted.steps == 40
     search = Search(canvas, fitted)
     assert search.bits(search.symbols) <= 1.05 * BUDGET
-
-
-def test_dual_restarts_drop_the_multiplier(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
-    generous = replace(config, dual_restarts=True, dual="ascent")
-    fitted = train(Trainer(canvas, arch, generous, 50 * BUDGET))
-    assert fitted.multiplier == 0.0
-
-
-def test_fitted_nets_survive_their_state(trained: tuple[Canvas, FittedNet, float]) -> None:
-    fitted = trained[1]
-    again = FittedNet.from_state(fitted.state())
-    assert np.array_equal(_flat(fitted), _flat(again))
-    assert (again.arch, again.step_codes, again.steps) == (fitted.arch, fitted.step_codes, fitted.steps)
 
 
 def test_gray_and_one_pixel_pictures_can_be_fitted(config: FitConfig) -> None:

@@ -32,8 +32,8 @@ def _jpeg_opt(name: str) -> PillowCodec:
 
 
 def _webp(name: str) -> PillowCodec:
-    """WebP at its slowest, which is its best."""
-    return PillowCodec(name, *_WEBP, {"method": 6})
+    """WebP at its slowest, which is its best. In tenths: from quality 0 to 1 its files grow by up to 70 %."""
+    return PillowCodec(name, *_WEBP, {"method": 6}, parts=10)
 
 
 def _avif(name: str) -> PillowCodec:

@@ -35,14 +35,14 @@ class Jxl:
 
     def within(self, picture: Picture, cap: int) -> Coded:
         """The highest quality whose file has at most ``cap`` bytes; where none is that small, the smallest file."""
-        quality, data = largest_within(partial(_encode, to_image(picture)), 0, _HIGHEST, cap, _LOOK)
+        quality, data = largest_within(partial(encode, to_image(picture)), 0, _HIGHEST, cap, _LOOK)
         return Coded(data, f"quality {quality}")
 
     def sweep(self, picture: Picture) -> Iterator[Coded]:
         """A file for each of `QUALITIES`."""
         image = to_image(picture)
         for quality in QUALITIES:
-            yield Coded(_encode(image, quality), f"quality {quality}")
+            yield Coded(encode(image, quality), f"quality {quality}")
 
     def decode(self, data: bytes) -> Picture:
         """The picture of a file."""
@@ -59,7 +59,8 @@ class Jxl:
         return f"Pillow {__version__}; pillow-jxl-plugin {plugin}"
 
 
-def _encode(image: Image.Image, quality: int) -> bytes:
+def encode(image: Image.Image, quality: int) -> bytes:
+    """The file of one quality."""
     import pillow_jxl  # noqa: F401 - importing it registers the format
 
     return save(image, "JXL", quality=quality, effort=7, num_threads=1)

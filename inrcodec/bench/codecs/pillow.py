@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ class PillowCodec:
         lowest: smallest quality there is.
         highest: largest quality that is of use.
         options: everything else that ``Image.save`` is told.
+        parts: steps of the search in every whole quality, where the format knows fractions of one.
     """
 
     name: str
@@ -38,6 +38,7 @@ class PillowCodec:
     lowest: int
     highest: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    parts: int = 1
 
     def available(self) -> str:
         """Empty if Pillow was built with it, else one line saying what is missing."""
@@ -48,8 +49,12 @@ class PillowCodec:
     def within(self, picture: Picture, cap: int) -> Coded:
         """The highest quality whose file has at most ``cap`` bytes; where none is that small, the smallest file."""
         image = to_image(picture)
-        quality, data = largest_within(partial(self.encode, image), self.lowest, self.highest, cap)
-        return Coded(data, f"quality {quality}")
+
+        def encode(step: int) -> bytes:
+            return self.encode(image, step / self.parts)
+
+        step, data = largest_within(encode, self.lowest * self.parts, self.highest * self.parts, cap)
+        return Coded(data, f"quality {step / self.parts:g}")
 
     def sweep(self, picture: Picture) -> Iterator[Coded]:
         """A file for each of ``points``."""
@@ -66,9 +71,9 @@ class PillowCodec:
         library, feature = self.library
         return f"Pillow {__version__}; {library} {features.version(feature) or '?'}"
 
-    def encode(self, image: Image.Image, quality: int) -> bytes:
+    def encode(self, image: Image.Image, quality: float) -> bytes:
         """The file of one quality."""
-        return save(image, self.format, quality=quality, **self.options)
+        return save(image, self.format, quality=quality if self.parts > 1 else int(quality), **self.options)
 
 
 def to_image(picture: Picture) -> Image.Image:

@@ -24,7 +24,7 @@ DPI = 160
 FORMATS = (".png", ".svg")
 
 _TICKS = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
-_BOX = (0.05, 0.088, 0.765, 0.78)  # of the axes, as parts of the figure; the right margin holds the names
+_BOX = (0.05, 0.088, 0.765, 0.76)  # of the axes, as parts of the figure; the right margin holds the names
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
@@ -90,14 +90,12 @@ def _drawn(results: Results, form: str) -> bytes:
 
 
 def _view(targets: Sequence[float], curves: Sequence[Curve]) -> tuple[float, float, float, float]:
-    """The part of the plane that is shown: left, right, bottom, top. It follows what was measured."""
+    """The part of the plane that is shown: left, right, bottom, top; the rates follow what was measured."""
     own = [curve for curve in curves if curve.rank]
     rates = list(targets) or [bpp for curve in own for bpp, _ in curve.line]
     left, right = min(rates) / 1.5, max(rates) * 1.5
-    inside = [psnr for curve in own for bpp, psnr in (*clipped(curve.line, left, right), *curve.dots)]
-    low, high = min(inside, default=20.0), max(inside, default=40.0)
-    tops = [psnr for curve in curves for bpp, psnr in clipped(curve.line, left, right)]
-    return left, right, low - 0.6, max([high, *(top for top in tops if top < high + 4)]) + 0.6
+    inside = [psnr for curve in curves for _, psnr in (*clipped(curve.line, left, right), *curve.dots)]
+    return left, right, min(inside) - 0.6, max(inside) + 0.6
 
 
 def clipped(line: Points, left: float, right: float) -> Points:
@@ -141,7 +139,7 @@ def _explanation(results: Results) -> str:
     swept = any(row.kind == SWEEP for row in results.rows)
     dots = f"Dots{', joined where nothing was swept' if swept else ''}: every picture at exactly the target."
     thin = "; thin lines: published" if published(results) else ""
-    lines = f"Lines: mean of operating points, lower at equal rate (0.1 to 0.5 dB over Kodak){thin}."
+    lines = f"Lines: mean of operating points, another kind (over Kodak 0.1 to 0.5 dB lower at equal rate){thin}."
     return "\n".join([dots] * bool(results.targets) + [lines] * (swept or bool(thin)))
 
 
@@ -160,8 +158,7 @@ def _curve(axes: Any, curve: Curve) -> None:
 def _names(axes: Any, curves: Sequence[Curve], view: tuple[float, float, float, float]) -> None:
     """The names in the right margin, each level with the end of its line, or joined to it."""
     left, right, low, high = view
-    ends = [(curve, end[-1]) for curve in curves if (end := clipped(curve.line, left, right)) and end[-1][1] < high]
-    ends += [(c, c.line[-1]) for c in curves if not clipped(c.line, left, right) and left <= c.line[-1][0] <= right]
+    ends = [(curve, end[-1]) for curve in curves if (end := clipped(curve.line, left, right))]
     gap = (high - low) * 0.031
     margin = dict.fromkeys(("xycoords", "textcoords"), ("axes fraction", "data"))
     places = spread([psnr for _, (_, psnr) in ends], gap, low, high)

@@ -22,7 +22,7 @@ def exhibit_html(exhibit: Exhibit, contenders: Sequence[Contender], anchor: str,
     names = [shot.name for shot in exhibit.shots]
     ours = [contender.name for contender in contenders if contender.ours and contender.name in names]
     left = ours[0] if ours else names[-1]
-    right = anchor if anchor in names and anchor != left else next(name for name in names if name != left)
+    right = anchor if anchor in names and anchor != left else next((name for name in names if name != left), left)
     room = int(exhibit.target_bpp * exhibit.width * exhibit.height / 8)
     return f"""<section class="exhibit" id="{escape(exhibit.picture)}">
 <header><h3>{escape(exhibit.picture)}</h3><span class="soft">{exhibit.width} x {exhibit.height}, at most {room:,} bytes
@@ -30,16 +30,16 @@ def exhibit_html(exhibit: Exhibit, contenders: Sequence[Contender], anchor: str,
 <div class="views">
 <div class="compare">
 <div class="stage" style="--shape: {exhibit.width} / {exhibit.height}">
-<img class="right" alt="" decoding="async"><img class="left" alt="" decoding="async">
+<img class="right" alt=""><img class="left" alt="">
 <div class="window" style="{_place(exhibit)}"></div>
 <input type="range" min="0" max="100" step="0.1" value="50" aria-label="where the two versions meet">
 <div class="seam"></div><span class="tag left"></span><span class="tag right"></span>
 </div>
 <div class="choice">{_select("left", names, left)}{_select("right", names, right)}</div>
+{figures}
 </div>
 <div class="tiles">{"".join(_tile(shot, contenders) for shot in exhibit.shots)}</div>
 </div>
-<details><summary>{escape(exhibit.picture)} in figures</summary>{figures}</details>
 </section>"""
 
 

@@ -29,7 +29,7 @@ def html_table(
     head, *rows = cells
     words = {codec_column, *(index for index, name in enumerate(head) if name in _WORDS)}
     titles = "".join(f"<th{_class(['word'] * (i in words))}>{escape(cell)}</th>" for i, cell in enumerate(head))
-    lines = []
+    lines: list[str] = []
     before = None
     for row in rows:
         group = None if group_column is None else row[group_column]

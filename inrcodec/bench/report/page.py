@@ -110,7 +110,7 @@ def _savings(results: Results, anchor: str, dots: dict[str, str], ours: set[str]
 def _sweeps(results: Results, dots: dict[str, str]) -> list[str]:
     cells, parts = sweep_table(results), []
     if cells:
-        table = html_table(cells, dots, codec_column=0, group_column=None)
+        table = html_table(cells, dots, codec_column=0, group_column=0)
         parts += [f"<details><summary>The sweeps: mean of operating points, by setting</summary>{table}</details>"]
     if published(results):
         sources = "; ".join(f"{curve.name}: {curve.source}" for curve in published_curves())

@@ -104,7 +104,8 @@ def number(value: float, digits: int) -> str:
 
 
 def seconds(value: float) -> str:
-    """A time with three digits that count."""
+    """A time with the digits that count."""
     if not math.isfinite(value):
         return NONE
-    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3
+    return f"{value:.{digits}f}"

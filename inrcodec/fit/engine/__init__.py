@@ -23,6 +23,9 @@ class Engine(Protocol):
     def warm_up(self) -> None:
         """Do now what the first use would otherwise have to."""
 
+    def threads(self) -> int:
+        """How many threads it uses now."""
+
     def take_threads(self, count: int, /) -> int:
         """Use ``count`` threads from now on; returns how many of them torch should have."""
 

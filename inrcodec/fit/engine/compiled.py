@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inrcodec.fit.engine import reference
 from inrcodec.fit.engine.layers import Layer
-from inrcodec.fit.engine.reference import outputs, take_threads, warm_up
+from inrcodec.fit.engine.reference import outputs, take_threads, threads, warm_up
 
 PAYS = 50
 """Calls of one shape after which it is worth the seconds a compilation takes."""
@@ -70,4 +70,4 @@ def mse_stack(layers: tuple[Layer, ...], x: Tensor, flat: Tensor, y: Tensor) -> 
     return _compiler.run(reference.mse_stack, layers, x, flat, y)
 
 
-__all__ = ["mse", "mse_stack", "outputs", "take_threads", "warm_up"]
+__all__ = ["mse", "mse_stack", "outputs", "take_threads", "threads", "warm_up"]

@@ -41,6 +41,11 @@ def warm_up() -> None:
     mse(layers, torch.zeros(1, 1), torch.zeros(2), torch.zeros(1, 1))
 
 
+def threads() -> int:
+    """How many threads the kernels use now."""
+    return _threads
+
+
 def take_threads(count: int) -> int:
     """Use ``count`` threads from now on (one, until this is called); torch is left with one."""
     global _threads  # noqa: PLW0603 - like torch.set_num_threads

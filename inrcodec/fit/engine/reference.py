@@ -14,6 +14,11 @@ def warm_up() -> None:
     """Nothing to prepare."""
 
 
+def threads() -> int:
+    """As many as torch has."""
+    return torch.get_num_threads()
+
+
 def take_threads(count: int) -> int:
     """Torch has all the threads."""
     return count

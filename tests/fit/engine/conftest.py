@@ -26,7 +26,7 @@ for _index in _SOURCES.glob("__pycache__/kernel.sweep*.nbi"):
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
     """Tests may take threads; the next one finds what there was."""
-    before = fused._threads
+    before = fused.threads()
     yield
     fused.take_threads(before)
 

@@ -1,0 +1,61 @@
+"""A file that could be the result of an encode, decoded and measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from inrcodec.coding.symbols import Symbols
+from inrcodec.decoder import decode_pixels, draw
+from inrcodec.errors import InrError
+from inrcodec.fit.fitted import FittedNet
+from inrcodec.format.stream import Stream, pack
+from inrcodec.metrics import psnr
+from inrcodec.pixels import Pixels
+
+_CHECK_DB = 0.05
+"""The decoded file may differ from the fitted net by this much; more means a broken build, not rounding."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that could be the result.
+
+    Attributes:
+        stream: what it holds.
+        data: its bytes.
+        psnr: of the decoded picture.
+        cap: bytes it was made for.
+        fitted: the net it came from.
+    """
+
+    stream: Stream
+    data: bytes
+    psnr: float
+    cap: int
+    fitted: FittedNet
+
+    @classmethod
+    def of(cls, pixels: Pixels, stream: Stream, cap: int, fitted: FittedNet) -> Candidate:
+        """Pack a stream, and see what it shows."""
+        return cls(stream, pack(stream), psnr(pixels.array, draw(stream).array), cap, fitted)
+
+    @property
+    def kept(self) -> int:
+        """Weights that are not zero."""
+        weights = self.stream.weights
+        return weights.kept if isinstance(weights, Symbols) else sum(int(np.count_nonzero(w)) for w in weights.values())
+
+    def check(self, pixels: Pixels) -> None:
+        """Decode the very bytes once more.
+
+        Raises:
+            InrError: they do not show what was measured.
+        """
+        decoded = psnr(pixels.array, decode_pixels(self.data).array)
+        if not math.isclose(decoded, self.psnr, abs_tol=_CHECK_DB):
+            raise InrError(
+                f"self-check failed: the file decodes to {decoded:.2f} dB, not {self.psnr:.2f}; nothing was written"
+            )

@@ -1,0 +1,191 @@
+"""The steps of a fit: one for the weights, gates and quantisation steps, one for the price of bits, on a schedule."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inrcodec.fit.canvas import Canvas
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.model import GatedWeights, Relaxation
+from inrcodec.fit.optimizers import optimizers
+from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
+from inrcodec.fit.rate import CostCurve, expected_bits
+
+
+class Diverged(ArithmeticError):
+    """The fit blew up: its error is not finite, or worse than a flat picture's."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """A sign of life from the fit: where it is and how good the net is now."""
+
+    step: int
+    steps: int
+    mse: float
+    bits: float
+    multiplier: float
+
+
+class Descent(ABC):
+    """The steps of a fit and their schedule, the same for one picture and for several in lock-step.
+
+    With several (see :class:`inrcodec.fit.stack.Stack`) every tensor has a leading axis. The loss is the sum over
+    pictures, so each has the gradients it would have alone. Between measurements of the rate nothing here waits for
+    the device.
+
+    Args:
+        canvas: the picture, or several of one shape.
+        model: the net of each.
+        config: settings.
+        budget: bits the weights of a picture may take, or None for a dense, unquantised fit (COIN).
+        seed: of the order of pixels.
+    """
+
+    def __init__(self, canvas: Canvas, model: GatedWeights, config: FitConfig, budget: float | None, seed: int) -> None:
+        self.canvas, self.config, self.budget, self.seed = canvas, config, budget, seed
+        self.device = canvas.coords.device
+        self.arch, self.model = model.arch, model
+        self.flat = canvas.samples.var(-2, correction=0).mean(-1)
+        self.error = self.flat  # running mean squared error of each picture
+        self.problem = RateProblem(config.multiplier, self.flat.numel(), self.device)
+        self.primals = optimizers(model, config, priced=budget is not None)
+        self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
+        self.dual = dual_optimizer(self.problem, config)
+        self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
+        self.done = 0
+        self.time = 0.0
+        self.pressed = self.finishing = False
+        self.curve: CostCurve | None = None
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    @abstractmethod
+    def begin_press(self) -> None:
+        """Open the gates to pruning and put a price on bits; steps start where the budget is met."""
+
+    @abstractmethod
+    def begin_finish(self) -> None:
+        """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
+
+    @abstractmethod
+    def measure(self) -> Tensor:
+        """Refit the laws to the weights rounded for real; returns every picture's bits."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Refuse to go on from weights that are worse than none.
+
+        Raises:
+            Diverged: they are.
+        """
+
+    @abstractmethod
+    def pulse(self) -> Pulse:
+        """How the fit stands. It waits for the device, so do not ask at every step."""
+
+    @property
+    def progress(self) -> float:
+        """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
+        return max(self.done / self.config.steps, self.time)
+
+    def batch(self) -> Tensor:
+        """Indices of this step's pixels: a fresh permutation each epoch, a function of seed and step alone."""
+        size = min(self.config.batch, self.canvas.count)
+        per_epoch = self.canvas.count // size
+        epoch, place = divmod(self.done, per_epoch)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+            order = torch.randperm(self.canvas.count, generator=generator)
+            self._order, self._epoch = order.to(self.device, non_blocking=True), epoch
+        return self._order[place * size : (place + 1) * size]
+
+    def relaxation(self) -> Relaxation:
+        """Rounding at this point of the fit."""
+        if not self.pressed:
+            return Relaxation("none")
+        if self.finishing:
+            return Relaxation("hard")
+        start = self.config.press
+        t = (self.progress - start) / max(1e-9, 1 - self.config.finish - start)
+        (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
+        return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
+
+    def step(self) -> None:
+        """One optimiser step.
+
+        Raises:
+            Diverged: it was one too many.
+        """
+        strict = None
+        if self.budget is not None:
+            if not self.pressed and self.progress >= self.config.press:
+                self.begin_press()
+            if not self.finishing and self.progress >= 1 - self.config.finish:
+                self.begin_finish()
+            if self.pressed and (self.done % self.config.measure == 0 or self.curve is None):
+                strict = self.measure() / (self.budget * self.config.aim) - 1
+        self._schedule()
+        self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
+        if self.config.dual_restarts and strict is not None:
+            self.problem.restart(strict <= 0)
+        self.done += 1
+        if self.done == self.config.steps:
+            self.check()
+
+    def _schedule(self) -> None:
+        warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        for primal, peaks in zip(self.primals, self.peaks, strict=True):
+            for group, peak in zip(primal.param_groups, peaks, strict=True):
+                group["lr"] = peak * warm * (0.003 + 0.997 * cosine)
+
+    def _cmp_state(self, strict: Tensor | None) -> dict[str, object]:
+        model, index, violation = self.model, self.batch(), None
+        if self.pressed:
+            assert self.curve is not None
+            assert self.budget is not None
+            levels = model.levels(sample=True)
+            flat = model.effective(levels, self.relaxation())
+            proxy = expected_bits(self.curve, levels.abs(), model.tensor_of, model.open_probability())
+            violation = proxy / (self.budget * self.config.aim) - 1
+        else:
+            gate = model.gate(sample=True)
+            flat = model.weights if gate is None else model.weights * gate
+        coords, samples = (values.index_select(-2, index) for values in (self.canvas.coords, self.canvas.samples))
+        mse = model.mse(coords, flat, samples)
+        self.error = self.error.lerp(mse.detach(), 0.02)
+        return {"log_mse": torch.log(mse + 1e-12).sum(), "violation": violation, "strict": strict}
+
+    def _freeze(self) -> None:
+        """From here only weights are optimised."""
+        self.finishing = True
+        self.model.log_alpha = None
+        self.model.log_step.requires_grad_(False)
+        for parameters in (group["params"] for primal in self.primals[1:] for group in primal.param_groups):
+            for parameter in parameters:
+                parameter.grad = None  # an optimiser passes over what has no gradient
+
+
+def advance(
+    descent: Descent,
+    *,
+    seconds: float | None = None,
+    observer: Callable[[Descent], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> None:
+    """Run a fit, or several in lock-step, to the end of the schedule; see :func:`inrcodec.fit.train.train`."""
+    start = time.monotonic()
+    before = descent.time
+    while descent.progress < 1 and not (stop and stop()):
+        descent.step()
+        if seconds is not None:
+            descent.time = before + (time.monotonic() - start) / seconds
+        if observer:
+            observer(descent)
