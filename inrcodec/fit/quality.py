@@ -88,7 +88,10 @@ class QualitySearch:
             enough = goal <= last.psnr < goal + 0.02
             if enough or cap == last.cap or not session.method.quantised or session.ending():
                 break
-            found = session.refit(base, cap)
+            try:
+                found = session.refit(base, cap)
+            except TargetError:  # too few bytes for this very network; what was found before still counts
+                break
             slope, last = _secant(last, found, slope), found
             tried.append(found)
         return tried

@@ -51,3 +51,14 @@ def test_the_search_goes_on_although_finishes_diverge(picture: Pixels, monkeypat
     coded = encode_pixels(picture, Target("psnr", 30.0), QUICK)
     assert coded.report.psnr >= 30.0
     assert len(finishes) == len(set(finishes)) > 1  # none is tried twice
+
+
+def test_a_cap_too_small_for_the_net_ends_the_search_not_the_encode(
+    picture: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise TargetError("54 bytes cannot hold this network", smallest_bytes=60)
+
+    monkeypatch.setattr(session.Session, "refit", refuse)
+    coded = encode_pixels(picture, Target("psnr", 26.0), QUICK)
+    assert psnr(picture.array, decode_pixels(coded.data).array) >= 26.0
