@@ -26,6 +26,8 @@ class FitConfig:
         temperature: soft-round temperature at the start and the end of the soft phase.
         sigma: noise in steps at the start and the end of the soft phase.
         finish: fraction of the steps at the end spent with hard rounding.
+        settle: learning rate of the weights while rounding is soft and while it is hard, as multiples: weights that
+            move on as before wander across the rounding's thresholds, the longer the worse (0.1 to 0.4 dB).
         multiplier: start of the Lagrange multiplier, the expected -dlnMSE/dlnbits.
         dual: ``nupi`` or ``ascent``.
         dual_lr: integral gain of the multiplier per unit of violation and step.
@@ -52,8 +54,9 @@ class FitConfig:
     step_lr: float = 1e-3
     temperature: tuple[float, float] = (0.35, 0.08)
     sigma: tuple[float, float] = (0.22, 0.15)
-    press: float = 0.85
-    finish: float = 0.1
+    press: float = 0.92
+    finish: float = 0.05
+    settle: tuple[float, float] = (0.3, 0.1)
     multiplier: float = 0.65
     dual: str = "nupi"
     dual_lr: float = 0.01

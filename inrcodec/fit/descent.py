@@ -142,9 +142,12 @@ class Descent(ABC):
     def _schedule(self) -> None:
         warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        soft, hard = self.config.settle
+        settled = hard if self.finishing else soft if self.pressed else 1.0
         for primal, peaks in zip(self.primals, self.peaks, strict=True):
+            gentle = settled if primal is self.primals[0] else 1.0  # steps and gates have only just begun
             for group, peak in zip(primal.param_groups, peaks, strict=True):
-                group["lr"] = peak * warm * (0.003 + 0.997 * cosine)
+                group["lr"] = peak * gentle * warm * (0.003 + 0.997 * cosine)
 
     def _cmp_state(self, strict: Tensor | None) -> dict[str, object]:
         model, index, violation = self.model, self.batch(), None

@@ -26,7 +26,7 @@ from inrcodec.fit.methods import method
 from inrcodec.fit.quality import QualitySearch
 from inrcodec.fit.sizing import payload_budget, smallest_file
 from inrcodec.fit.teller import Teller
-from inrcodec.fit.train import Trainer, train
+from inrcodec.fit.train import REFINE, Trainer, train
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
@@ -175,7 +175,7 @@ class Session:
         except Diverged:
             self._hopeless.add(key)
             return fitted
-        self.steps += refined.steps - round((1 - config.finish) * config.steps)
+        self.steps += refined.steps - round((1 - REFINE) * config.steps)
         return refined
 
     def _finish(self, key: str, fitted: FittedNet, budget: float, config: FitConfig) -> FittedNet:
@@ -184,7 +184,7 @@ class Session:
         trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
         self.teller.begin(trainer)
         left = self.time_left()  # of the clock's whole, a finish is the last part
-        seconds = None if left is None else max(0.1, 0.6 * left) / config.finish
+        seconds = None if left is None else max(0.1, 0.6 * left) / REFINE
         refined = train(trainer, seconds=seconds, observer=self.teller.watch, stop=self.stopped)
         if not self.interrupted:
             self.journal.finish(key, refined)

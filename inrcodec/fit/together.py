@@ -14,7 +14,7 @@ from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.machine import device_of, use_threads
 from inrcodec.fit.session import SECONDS, Session
 from inrcodec.fit.stack import Stack
-from inrcodec.fit.train import Trainer
+from inrcodec.fit.train import REFINE, Trainer
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
@@ -142,7 +142,7 @@ def _finish_again(
         None if net is None else session.second(cap, net, attempt) for session, net in zip(sessions, nets, strict=True)
     ]
     members = [trainer for trainer in found if trainer is not None]
-    refined = iter(_descend(sessions[0], members, end, 0.6 / sessions[0].config.finish) if members else [])
+    refined = iter(_descend(sessions[0], members, end, 0.6 / REFINE) if members else [])
     after = [None if trainer is None else next(refined) for trainer in found]
     for session, net, trainer, better in zip(sessions, nets, found, after, strict=True):
         if net is not None and trainer is not None:
