@@ -23,8 +23,13 @@ QUICK = EncodeOptions(
     threads=1,
     # So short a fit needs a larger share of its steps for rounding than a real one.
     overrides=(
-        ("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "2e-3"), ("press", "0.85"), ("finish", "0.1")
-    ),  # fmt: skip
+        ("steps", "150"),
+        ("landing", "3"),
+        ("batch", "512"),
+        ("lr", "2e-3"),
+        ("press", "0.85"),
+        ("finish", "0.1"),
+    ),
 )
 
 
