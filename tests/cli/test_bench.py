@@ -214,7 +214,14 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(
     out = tmp_path / "r.tsv"
     words = ["bench", *photos, "-c", "webp,inr:effort=9", "--bpp", "2", "-o", out]
     command = [*program, *map(str, words)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        # A suite that runs in the background of a shell has inherited that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    )
     while not out.exists() or "\twebp\t" not in out.read_text():
         assert process.poll() is None
         time.sleep(0.05)
