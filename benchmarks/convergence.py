@@ -19,6 +19,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.rd import published
+from benchmarks.summary import rows as rows_of
 from inrcodec.encoder import EncodeOptions, Target, encode_pixels
 from inrcodec.image import load_image
 
@@ -52,7 +53,7 @@ def main() -> None:
     if not options.out.exists():
         head = f"# python -m benchmarks.convergence {shlex.join(published(sys.argv[1:]))}\n"
         options.out.write_text(head + "\t".join(COLUMNS) + "\n")
-    done = {(row["configuration"], row["picture"], row["steps"]) for row in _rows(options.out)}
+    done = {(row["configuration"], row["picture"], row["steps"]) for row in rows_of(options.out)}
     for steps in map(int, options.steps.split(",")):
         for picture in options.pictures:
             for configuration in options.configurations:
@@ -89,15 +90,10 @@ def _encode(picture: Path, bpp: float, steps: int, settings: dict[str, str]) -> 
     return f"{steps}\t{report.bytes}\t{report.psnr:.3f}\t{time.process_time() - cpu:.1f}\t{seconds:.1f}"
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    lines = [line.split("\t") for line in path.read_text().splitlines() if not line.startswith("#")]
-    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[1:]]
-
-
 def curves(path: Path) -> dict[str, list[tuple[float, float, float, int]]]:
     """CPU seconds, PSNR, bytes and pictures, means over the pictures, for each configuration by rising steps."""
     groups: dict[str, dict[int, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    for row in _rows(path):
+    for row in rows_of(path):
         groups[row["configuration"]][int(row["steps"])].append(row)
     return {
         name: [

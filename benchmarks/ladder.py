@@ -22,6 +22,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks.rd import published
+from benchmarks.summary import rows as rows_of
 from inrcodec.fit.effort import EFFORTS
 
 COLUMNS = ("picture", "effort", "target_bpp", "bytes", "use", "psnr", "seconds", "cpu_seconds", "steps", "network")
@@ -40,7 +41,7 @@ def main() -> None:
     if not options.out.exists():
         head = f"# python -m benchmarks.ladder {shlex.join(published(sys.argv[1:]))}\n"
         options.out.write_text(head + "\t".join(COLUMNS) + "\n")
-    done = {(row["picture"], row["effort"]) for row in _rows(options.out)}
+    done = {(row["picture"], row["effort"]) for row in rows_of(options.out)}
     levels = options.efforts.split(",")
     jobs = [(picture, effort) for effort in levels for picture in options.pictures]
     missing = [(picture, effort) for picture, effort in jobs if (picture.stem, effort) not in done]
@@ -72,15 +73,10 @@ def _encode(picture: Path, effort: str, bpp: float, threads: int) -> str:
     return "\t".join(map(str, cells))
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    lines = [line.split("\t") for line in path.read_text().splitlines() if not line.startswith("#")]
-    return [dict(zip(lines[0], cells, strict=True)) for cells in lines[1:]]
-
-
 def _summarise(path: Path) -> None:
     """Print the means of every level as a Markdown table."""
     levels: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in _rows(path):
+    for row in rows_of(path):
         levels[row["effort"]].append(row)
     print("| effort | pictures | PSNR, dB | of the cap | seconds | CPU seconds |\n|---|---|---|---|---|---|")
     for effort, rows in sorted(levels.items()):

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "inrcodec"
 
 FLOORS = (
-    ("errors", "limits", "pixels", "atomic"),
+    ("errors", "limits", "pixels", "atomic", "strict_json"),
     ("net", "metrics", "image"),
     ("coding",),
     ("format",),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Protocol
 
 from inrcodec.bench.results import Results
 from inrcodec.bench.summary import AT_TARGET, OPERATING_POINTS, operating_points, target_means
+from inrcodec.strict_json import finite
 
 
 class _Mean(Protocol):
@@ -37,7 +37,7 @@ def to_json(results: Results) -> str:
             OPERATING_POINTS: [asdict(point) for point in operating_points(results.rows, results.codecs)],
         },
     }
-    return json.dumps(_finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def compressai_files(results: Results) -> dict[str, str]:
@@ -67,14 +67,4 @@ def _compressai(name: str, description: str, means: Iterable[_Mean]) -> str:
         "decoding_time": [mean.decode_seconds for mean in means],
     }
     value = {"name": name, "description": description, "results": results}
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+    return json.dumps(finite(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

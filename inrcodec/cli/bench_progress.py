@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
-import time
 from typing import TYPE_CHECKING
 
 from inrcodec.cli.console import Console, clock
+from inrcodec.cli.live_line import LiveLine
 
 if TYPE_CHECKING:
     from inrcodec.bench.row import Row
@@ -26,9 +24,7 @@ class BenchProgress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._drawn = 0  # characters of the line that stands on the terminal
-        self._last_time = -math.inf
+        self._line = LiveLine(_REDRAW_SECONDS)
         self._last_mark = -1
 
     def __call__(self, standing: Standing) -> None:
@@ -37,8 +33,8 @@ class BenchProgress:
             self._tell(row)
         if self._console.quiet:
             return
-        if self._live:
-            self._redraw(standing)
+        if self._line.live:
+            self._line.draw(lambda: describe_standing(standing))
         elif standing.latest:
             mark = 10 * standing.done // max(standing.total, 1)
             if mark != self._last_mark:
@@ -47,11 +43,7 @@ class BenchProgress:
 
     def close(self) -> None:
         """Clear the redrawn line, so that the next words start on a clean one."""
-        if self._drawn:
-            sys.stderr.write("\r" + " " * self._drawn + "\r")
-            sys.stderr.flush()
-            self._drawn = 0
-            self._last_time = -math.inf
+        self._line.close()
 
     def _tell(self, row: Row) -> None:
         """Say what failed, and on request what went well."""
@@ -65,16 +57,6 @@ class BenchProgress:
                 f"{row.picture} {row.codec} {what}: {row.setting}, {row.bytes:,} bytes, {row.psnr:.2f} dB, "
                 f"{row.encode_seconds:.1f} s"
             )
-
-    def _redraw(self, standing: Standing) -> None:
-        now = time.monotonic()
-        if now - self._last_time < _REDRAW_SECONDS:
-            return
-        self._last_time = now
-        text = describe_standing(standing)
-        sys.stderr.write("\r" + text.ljust(self._drawn))
-        sys.stderr.flush()
-        self._drawn = len(text)
 
 
 def describe_standing(standing: Standing) -> str:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import click
 
+from inrcodec.strict_json import finite
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -69,17 +71,7 @@ def verbosity(command: Command) -> Command:
 
 def to_json(value: object) -> str:
     """JSON on one line; numbers JSON does not know (``inf``, ``nan``) become null."""
-    return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=str)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+    return json.dumps(finite(value), ensure_ascii=False, allow_nan=False, default=str)
 
 
 def table(rows: Sequence[Sequence[str]], left: int = 1) -> str:

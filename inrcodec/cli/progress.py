@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
-import time
 from typing import TYPE_CHECKING
 
 from inrcodec.cli.console import Console, clock
+from inrcodec.cli.live_line import LiveLine
 
 if TYPE_CHECKING:
     from inrcodec.encoder import Progress
@@ -30,36 +28,21 @@ class ProgressLine:
     def __init__(self, console: Console, name: str) -> None:
         self._console = console
         self._name = name
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._drawn = 0  # characters of the line that stands on the terminal
-        self._last_time = -math.inf
+        self._line = LiveLine(_REDRAW_SECONDS)
         self._last_mark: tuple[str, int] | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Take one report of the encoder."""
         if self._console.quiet:
             return
-        if self._live:
-            self._redraw(progress)
+        if self._line.live:
+            self._line.draw(lambda: describe_progress(progress))
         else:
             self._log(progress)
 
     def close(self) -> None:
         """Clear the redrawn line, so that the next words start on a clean one."""
-        if self._drawn:
-            sys.stderr.write("\r" + " " * self._drawn + "\r")
-            sys.stderr.flush()
-            self._drawn = 0
-
-    def _redraw(self, progress: Progress) -> None:
-        now = time.monotonic()
-        if now - self._last_time < _REDRAW_SECONDS:
-            return
-        self._last_time = now
-        text = describe_progress(progress)
-        sys.stderr.write("\r" + text.ljust(self._drawn))
-        sys.stderr.flush()
-        self._drawn = len(text)
+        self._line.close()
 
     def _log(self, progress: Progress) -> None:
         mark = (progress.phase, int(10 * _fraction(progress)))

@@ -159,12 +159,18 @@ class Descent(ABC):
             proxy = expected_bits(self.curve, levels.abs(), model.tensor_of, model.open_probability())
             violation = proxy / (self.budget * self.config.aim) - 1
         else:
-            gate = model.gate(sample=True)
-            flat = model.weights if gate is None else model.weights * gate
+            flat = model.gated(sample=True)
         coords, samples = (values.index_select(-2, index) for values in (self.canvas.coords, self.canvas.samples))
         mse = model.mse(coords, flat, samples)
         self.error = self.error.lerp(mse.detach(), 0.02)
         return {"log_mse": torch.log(mse + 1e-12).sum(), "violation": violation, "strict": strict}
+
+    def conclude(self) -> None:
+        """Go through the phases that are left, without their steps: what is handed on has been rounded for real."""
+        if self.budget is not None and not self.pressed:
+            self.begin_press()
+        if self.budget is not None and not self.finishing:
+            self.begin_finish()
 
     def _freeze(self) -> None:
         """From here only weights are optimised."""

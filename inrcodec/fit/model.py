@@ -84,15 +84,18 @@ class GatedWeights(nn.Module):
             return gates.sampled_gate(self.log_alpha, self.draw(torch.rand))
         return gates.median_gate(self.log_alpha)
 
+    def gated(self, *, sample: bool = False) -> Tensor:
+        """Weights times their gates, ``(..., weights)``."""
+        gate = self.gate(sample=sample)
+        return self.weights if gate is None else self.weights * gate
+
     def open_probability(self) -> Tensor | None:
         """Probability of an open gate for every weight; None without gates."""
         return None if self.log_alpha is None else gates.open_probability(self.log_alpha)
 
     def levels(self, *, sample: bool = False) -> Tensor:
         """Gated weights in units of their steps, not rounded, ``(..., weights)``."""
-        gate = self.gate(sample=sample)
-        flat = self.weights if gate is None else self.weights * gate
-        return flat / self.steps()
+        return self.gated(sample=sample) / self.steps()
 
     def effective(self, levels: Tensor, relaxation: Relaxation) -> Tensor:
         """Weights as the net uses them, ``(..., weights)``."""

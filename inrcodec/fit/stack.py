@@ -135,10 +135,7 @@ class Stack(Descent):
         Raises:
             Diverged: no fit is left.
         """
-        if self.budget is not None and not self.pressed:
-            self.begin_press()
-        if self.budget is not None and not self.finishing:
-            self.begin_finish()
+        self.conclude()
         nets: list[FittedNet | None] = [None] * len(self.members)
 
         def keep(member: Trainer) -> None:

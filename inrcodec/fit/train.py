@@ -115,8 +115,7 @@ class Trainer(Descent):
     def allocate(self) -> None:
         """Put the steps where the budget is met with equal slope in every tensor."""
         assert self.budget is not None
-        gate = self.model.gate()
-        flat = self.model.weights if gate is None else self.model.weights * gate
+        flat = self.model.gated()
         with torch.enable_grad():
             felt = curvature(self.canvas, self.model, flat)
         ends = np.cumsum(self.model.sizes)[:-1]
@@ -170,12 +169,8 @@ class Trainer(Descent):
 
     def fitted(self) -> FittedNet:
         """Hand on the weights as they are."""
-        if self.budget is not None and not self.pressed:
-            self.begin_press()
-        if self.budget is not None and not self.finishing:
-            self.begin_finish()
-        flat = self.model.weights if self.model.mask is None else self.model.weights * self.model.mask
-        parts = flat.detach().cpu().numpy()
+        self.conclude()
+        parts = self.model.gated().detach().cpu().numpy()
         ends = np.cumsum(self.model.sizes)[:-1]
         specs = self.arch.tensors()
         tensors = tuple(p.reshape(s.shape) for p, s in zip(np.split(parts, ends), specs, strict=True))

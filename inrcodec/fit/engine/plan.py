@@ -56,6 +56,7 @@ class Plan:
         self.h_at, self.z_at = places[: len(layers) + 1].astype(np.int64), places[len(layers) + 1 : -1].astype(np.int64)
         self.buffer_size = int(places[-1])
         self.sources, self.gradient_size = self._sources()
+        self._bias_lanes = self.sources[int(self.b_at[0]) :, None] + np.arange(LANES)
 
     def _sources(self) -> tuple[NDArray[np.int64], int]:
         """Where each matrix entry's sum lies; a bias names the first of its ``LANES`` partial sums."""
@@ -84,8 +85,7 @@ class Plan:
             first_bias = int(self.b_at[0])
             gradient = np.empty(self.weights, np.float32)
             gradient[:first_bias] = total[self.sources[:first_bias]]
-            lanes = self.sources[first_bias:, None] + np.arange(LANES)
-            gradient[first_bias:] = total[lanes].sum(1)
+            gradient[first_bias:] = total[self._bias_lanes].sum(1)
             gradient *= self.scale
         return gradient
 
