@@ -26,15 +26,16 @@ from inrcodec.image import load_image
 COLUMNS = ("configuration", "picture", "target_bpp", "steps", "bytes", "psnr", "cpu_seconds", "seconds")
 
 CONFIGURATIONS = (
-    "soap",
-    "soap, torch:engine=torch",
+    "muon",
+    "muon, torch:engine=torch",
+    "muon, 0.7 of the rate:lr=7e-4",
+    "muon, 1.5 times the rate:lr=1.5e-3",
+    "soap:optimizer=soap,lr=7e-4,betas=0.95;0.95",
     "adam:optimizer=adam,lr=5e-4,betas=0.9;0.99",
     "adam, twice the rate:optimizer=adam,lr=1e-3,betas=0.9;0.99",
-    "muon:optimizer=muon,lr=5e-4,betas=0.95;0.99",
-    "muon, three times the rate:optimizer=muon,lr=1.5e-3,betas=0.95;0.99",
-    "soap, 2048 pixels:batch=2048,times=3",
-    "soap, 32768 pixels:batch=32768,times=0.3",
-    "soap, 4 seeds raced:candidates=4,race=100,times=0.9",
+    "muon, 2048 pixels:batch=2048,times=3",
+    "muon, 32768 pixels:batch=32768,times=0.3",
+    "muon, 4 seeds raced:candidates=4,race=100,times=0.9",
 )
 """Settings of a fit after the colon; ``times`` multiplies the numbers of steps, so that the times are alike."""
 
@@ -133,7 +134,7 @@ def draw(path: Path, plot: Path) -> None:
         if not complete:
             continue
         seconds, psnr = [point[0] for point in complete], [point[1] for point in complete]
-        axes.plot(seconds, psnr, marker="o", linewidth=2.5 if name == "soap" else 1.2, label=name)
+        axes.plot(seconds, psnr, marker="o", linewidth=2.5 if name == "muon" else 1.2, label=name)
     axes.set_xscale("log")
     axes.set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
     axes.minorticks_off()

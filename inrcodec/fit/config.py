@@ -14,7 +14,8 @@ class FitConfig:
         steps: optimiser steps, the hard-rounding finish included.
         batch: pixels a step, drawn without replacement epoch by epoch.
         lr: peak learning rate of a net of 7 layers of 64 (cosine to 0; wider or deeper ones learn slower).
-        optimizer: ``soap`` (Shampoo's eigenbasis, Vyas et al. 2024), ``adam`` or ``muon``.
+        optimizer: ``muon`` (orthogonal momentum, Jordan et al. 2024), ``soap`` (Shampoo's eigenbasis, Vyas et al. 2024)
+            or ``adam``.
         betas: decay of the optimiser's first and second moments.
         refresh: steps between updates of SOAP's eigenbasis.
         warmup: steps of linear learning-rate warm-up.
@@ -41,12 +42,12 @@ class FitConfig:
         save_every: seconds between two writes of the checkpoint.
     """
 
-    steps: int = 9500
+    steps: int = 7000
     batch: int = 8192
-    lr: float = 7e-4
+    lr: float = 1e-3
     warmup: int = 100
-    optimizer: str = "soap"
-    betas: tuple[float, float] = (0.95, 0.95)
+    optimizer: str = "muon"
+    betas: tuple[float, float] = (0.95, 0.99)
     refresh: int = 10
     gates: str = "median"
     gate_lr: float = 5e-3

@@ -9,7 +9,7 @@ from inrcodec.net.arch import Arch
 
 EFFORTS = range(1, 10)
 
-_STEPS = {1: 600, 2: 1_300, 3: 3_000, 4: 5_500, 5: 9_500, 6: 12_500, 7: 16_000, 8: 20_000, 9: 26_000}
+_STEPS = {1: 600, 2: 1_300, 3: 2_500, 4: 4_500, 5: 7_000, 6: 10_000, 7: 14_000, 8: 20_000, 9: 30_000}
 
 _BATCH = {1: 4096}
 """Pixels a step where they are not the default's.

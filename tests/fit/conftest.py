@@ -41,7 +41,7 @@ def arch() -> Arch:
 
 @pytest.fixture
 def config() -> FitConfig:
-    return FitConfig(steps=240, batch=512, lr=2e-3, warmup=10, landing=4)
+    return FitConfig(steps=400, batch=512, lr=1.5e-3, warmup=10, landing=4)
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +49,5 @@ def trained() -> tuple[Canvas, FittedNet, float]:
     """A finished fit: the picture, the net, the budget in bits."""
     torch.set_num_threads(1)
     canvas, budget = Canvas.of(waves()), 2200.0
-    settings = FitConfig(steps=400, batch=512, lr=2e-3, warmup=10)
+    settings = FitConfig(steps=400, batch=512, lr=1e-3, warmup=10)
     return canvas, train(Trainer(canvas, Arch((14, 14)), settings, budget)), budget

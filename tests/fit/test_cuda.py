@@ -23,7 +23,7 @@ from tests.fit.conftest import waves
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
 QUICK = EncodeOptions(
-    effort=1, device="cuda", overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "2e-3"))
+    effort=1, device="cuda", overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "1e-3"))
 )
 
 

@@ -26,7 +26,6 @@ QUICK = EncodeOptions(
         ("steps", "150"),
         ("landing", "3"),
         ("batch", "512"),
-        ("lr", "2e-3"),
         ("press", "0.85"),
         ("finish", "0.1"),
     ),

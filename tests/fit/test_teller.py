@@ -8,7 +8,7 @@ from inrcodec.fit.teller import Teller
 from inrcodec.pixels import Pixels
 
 QUICK = EncodeOptions(
-    effort=1, threads=1, overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "2e-3"))
+    effort=1, threads=1, overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "1e-3"))
 )
 
 

@@ -26,7 +26,7 @@ QUICK = EncodeOptions(
     effort=1,
     threads=1,
     stack=3,
-    overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "2e-3")),
+    overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "1e-3")),
 )
 CAP = Target("bytes", 400)
 
@@ -128,7 +128,7 @@ def test_a_picture_whose_fit_diverges_is_fitted_alone_and_more_gently(
     monkeypatch.setattr(session, "Trainer", Watched)
     results = encode_stack([pictures[0], pictures[2], pictures[3]], CAP, QUICK)
     assert len(_files(results)) == 3
-    assert rates[:3] == [2e-3] * 3
+    assert rates[:3] == [1e-3] * 3
     assert 1e-3 in rates
 
 

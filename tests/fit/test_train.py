@@ -99,7 +99,7 @@ def test_a_finish_alone_brings_a_fit_to_another_budget(trained: tuple[Canvas, Fi
     from inrcodec.fit.landing import Search
 
     canvas, fitted, budget = trained
-    settings = FitConfig(steps=400, batch=512, lr=2e-3, warmup=10)
+    settings = FitConfig(steps=400, batch=512, lr=1e-3, warmup=10)
     refined = train(Trainer.refine(canvas, fitted, settings, share * budget))
     search = Search(canvas, refined)
     assert search.bits(search.symbols) == pytest.approx(share * budget, rel=0.05)
