@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inrcodec.coding.symbols import Symbols
+from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.container import Tag, read
-from inrcodec.format.stream import Stream, describe, unpack
+from inrcodec.format.stream import Stream, describe, extract, unpack
 from inrcodec.limits import Limits
+from inrcodec.net.canvas import Canvas, octave_of
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
+from inrcodec.net.grid import GridArch
+from inrcodec.net.upsample import UNIT
 from inrcodec.pixels import Pixels
 
 STRIP = 1 << 20
 """Pixels drawn as floats at a time: the rest of a large picture takes no more memory than its integers."""
+
+GRID_STRIP = 1 << 16
+"""The same with grids, which need a float for each of them and a few rows beyond the strip."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,7 @@ class Info:
         method: ``entropy`` (quantised, arithmetic-coded weights) or ``dense16`` (16 bits a weight).
         params: weights and biases of the network.
         bpp: bits of the whole file per pixel.
+        w0: frequencies of the first and of the other sine layers.
     """
 
     version: int
@@ -100,7 +110,7 @@ class Info:
     bytes: int
     bpp: float
     arch: str
-    w0: tuple[int, int]
+    w0: tuple[float, float]
     method: str
     params: int
     sections: tuple[SectionInfo, ...]
@@ -112,7 +122,7 @@ class Info:
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """One tensor of the network: how many of its weights survived and what they cost."""
+    """One tensor of the network, or one grid of latents: how many numbers are not zero and what they cost."""
 
     name: str
     shape: tuple[int, ...]
@@ -143,7 +153,7 @@ def probe(data: bytes, limits: Limits | None = None) -> Info:
         bytes=len(data),
         bpp=8 * len(data) / header.pixels,
         arch=str(arch),
-        w0=(arch.w0_first, arch.w0),
+        w0=(arch.w0 / 8, arch.w0 / 8) if isinstance(arch, GridArch) else (arch.w0_first, arch.w0),
         method="dense16" if Tag.HALVES in container.sections else "entropy",
         params=arch.params,
         sections=tuple(parts),
@@ -151,7 +161,7 @@ def probe(data: bytes, limits: Limits | None = None) -> Info:
 
 
 def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]:
-    """Where the weights' bits went, tensor by tensor (entropy-decodes the weights, no pixels).
+    """Where the bits went, tensor by tensor and then grid by grid (entropy-decodes the file, draws no pixels).
 
     Raises:
         BitstreamError: not a valid file.
@@ -165,10 +175,16 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     else:
         costs, steps = tuple(16.0 * spec.size for spec in specs), [0.0] * len(specs)
         kept = [int(np.count_nonzero(weights[spec.name])) for spec in specs]
-    return tuple(
+    parts = [
         TensorInfo(spec.name, spec.shape, k, spec.size, b, d)
         for spec, k, b, d in zip(specs, kept, costs, steps, strict=True)
-    )
+    ]
+    if isinstance(stream.arch, GridArch) and isinstance(weights, Symbols) and stream.latents:
+        costs = latent_cost(stream.arch, weights, stream.latents)
+        for octave, plane, b in zip(stream.arch.octaves, stream.latents, costs, strict=True):
+            name, k = f"grid 1:{1 << octave}", int(np.count_nonzero(plane))
+            parts.append(TensorInfo(name, plane.shape, k, plane.size, b, UNIT))
+    return tuple(parts)
 
 
 def decode_pixels(data: bytes, view: View | None = None, limits: Limits | None = None) -> Pixels:
@@ -186,8 +202,13 @@ def decode_pixels(data: bytes, view: View | None = None, limits: Limits | None =
         BitstreamError: not a valid file, or one that asks for more than the limits (``LimitError``).
         ValueError: the view makes no sense for this picture.
     """
-    limits = limits or Limits()
-    return draw(unpack(data, limits), view, limits)
+    limits, view = limits or Limits(), view or View()
+    container = read(data, limits)
+    arch, header = describe(container, limits), container.header
+    octave = 0
+    if isinstance(arch, GridArch):  # a small drawing needs only coarse grids, and the fine ones are most of the file
+        octave = octave_of(arch, (header.width, header.height), view.size(header.width, header.height))
+    return draw(extract(container, limits, octave), view, limits)
 
 
 def draw(stream: Stream, view: View | None = None, limits: Limits | None = None) -> Pixels:
@@ -200,14 +221,23 @@ def draw(stream: Stream, view: View | None = None, limits: Limits | None = None)
     x, y, w, h = view.window(out_width, out_height)
     limits.check_size(w, h)
     limits.check_work(w * h, arch.params)
-    u, v = axes(header.width, header.height, out_width, out_height)
-    u, v = u[x : x + w], v[y : y + h]
-    tensors, depth = stream.tensors(), view.depth or header.depth
+    paint = _painter(stream, (out_width, out_height), slice(x, x + w))
+    depth = view.depth or header.depth
     array = np.empty((h, w, arch.outputs), dtype=np.uint8 if depth == 8 else np.uint16)
-    rows = max(1, STRIP // w)
+    rows = max(1, (GRID_STRIP if isinstance(arch, GridArch) else STRIP) // w)
     for top in range(0, h, rows):
-        strip = v[top : top + rows]
+        deep = min(rows, h - top)
         with np.errstate(all="ignore"):  # a hostile file may overflow; NaN is drawn as black
-            samples = np.nan_to_num(render(arch, tensors, u, strip))
-        array[top : top + rows] = Pixels.from_unit(samples, len(strip), w, depth).array
+            samples = np.nan_to_num(paint(slice(y + top, y + top + deep)))
+        array[top : top + deep] = Pixels.from_unit(samples, deep, w, depth).array
     return Pixels(array, depth)
+
+
+def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> Callable[[slice], NDArray[np.float32]]:
+    """What draws some rows: samples in raster order, ``(pixels, outputs)``."""
+    header, arch, tensors = stream.header, stream.arch, stream.tensors()
+    if isinstance(arch, GridArch):
+        canvas = Canvas(arch, tensors, stream.latents or (), (header.width, header.height), drawn, columns)
+        return lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
+    u, v = axes(header.width, header.height, *drawn)
+    return lambda rows: render(arch, tensors, u[columns], v[rows])

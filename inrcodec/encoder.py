@@ -15,6 +15,9 @@ from inrcodec.errors import InrError, TargetError
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
+ARCHITECTURES = ("auto", "siren", "grid")
+"""Names of the architectures: a network alone, or latent grids under a network; ``auto`` is the first for now."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -47,7 +50,7 @@ class EncodeOptions:
     Attributes:
         effort: 1 (seconds) to 9 (as good as it gets).
         method: a name from :data:`inrcodec.fit.methods.METHODS`.
-        arch: ``auto`` or ``siren``; latent grids will come.
+        arch: ``siren`` (a network alone), ``grid`` (latent grids under a network), or ``auto``.
         layers: hidden layers as ``4x64``; from the budget if left out.
         seed: of everything random; same seed, threads and machine give the same bytes.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -175,6 +178,10 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     from inrcodec.fit.methods import method
 
     header = Header(width, height, channels)
+    if options.arch == "grid":
+        from inrcodec.fit.grid.plan import plan_grid
+
+        return plan_grid(header, target, options)
     chosen = method(options.method)
     config = effort_config(options.effort).override(options.overrides)
     cap = target.cap(header.pixels)
@@ -211,10 +218,10 @@ def encode_pixels(
         TargetError: no file meets the target (it carries the smallest size or the best PSNR).
         ValueError: options that make no sense.
     """
-    from inrcodec.fit.session import Session
+    from inrcodec.fit.architectures import session_of
 
     options = options or EncodeOptions()
-    return Session(pixels, target, options, observer, stop).run()
+    return session_of(options)(pixels, target, options, observer, stop).run()
 
 
 def encode_stack(
@@ -253,6 +260,6 @@ def encode_stack(
 
 
 __all__ = [
-    "EncodeOptions", "Encoded", "Plan", "Progress", "Report", "Target", "TargetError", "encode_pixels", "encode_stack",
-    "plan",
+    "ARCHITECTURES", "EncodeOptions", "Encoded", "Plan", "Progress", "Report", "Target", "TargetError", "encode_pixels",
+    "encode_stack", "plan",
 ]  # fmt: skip

@@ -27,13 +27,15 @@ class Limits:
         max_side: longest side of the picture, in pixels.
         max_pixels: pixels of the picture that is asked for (after scaling or cropping).
         max_params: weights and biases of the network.
-        max_work: pixels times weights, in multiply-adds; bounds time rather than memory.
+        max_work: pixels (or latents) times weights, in multiply-adds; bounds time rather than memory.
+        max_latents: latents of all grids together.
     """
 
     max_side: int = 65535
     max_pixels: int = 1 << 28
     max_params: int = 1 << 22
     max_work: int = 1 << 43
+    max_latents: int = 1 << 26
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse a picture that is too large.
@@ -54,6 +56,15 @@ class Limits:
         """
         if params > self.max_params:
             raise LimitError(f"network of {params} weights is over the limit of {self.max_params}")
+
+    def check_latents(self, latents: int) -> None:
+        """Refuse grids that are too large.
+
+        Raises:
+            LimitError: more than ``max_latents`` latents.
+        """
+        if latents > self.max_latents:
+            raise LimitError(f"{latents} latents are over the limit of {self.max_latents}")
 
     def check_work(self, pixels: int, params: int) -> None:
         """Refuse a forward pass that would take too long.

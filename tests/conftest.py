@@ -9,11 +9,12 @@ import pytest
 from hypothesis import settings
 
 from inrcodec.coding.estimate import fit_law
-from inrcodec.coding.law import step_code
+from inrcodec.coding.law import step_code, step_size
 from inrcodec.coding.symbols import Symbols
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
 from inrcodec.net.arch import Arch
+from inrcodec.net.grid import GridArch
 
 settings.register_profile("inrcodec", deadline=None)  # a busy machine is no failure
 settings.load_profile("inrcodec")
@@ -43,6 +44,45 @@ def random_stream(
         laws.append(fit_law(symbols, step_code(scale / 5)))
     quantised = Symbols(arch, tuple(laws), tuple(values))
     return Stream(Header(width, height, channels, depth), arch, quantised.dequantize() if halves else quantised)
+
+
+def random_grid_stream(
+    arch: GridArch,
+    *,
+    width: int = 9,
+    height: int = 7,
+    depth: int = 8,
+    spread: float = 3.0,
+    density: float = 1.0,
+    seed: int = 0,
+) -> Stream:
+    """Latents whose scales fall towards the fine grids, and networks that make of them a picture about gray."""
+    rng = np.random.default_rng(seed)
+    values, laws = [], []
+    for spec in arch.tensors():
+        numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
+        if spec.name in ("U", "R0", "R1", "S.out"):
+            numbers *= 0.1
+        if spec.name == "S.bias":
+            numbers[-arch.outputs :] += 0.5
+        if spec.name == "C.bias":
+            numbers[:, -1] += np.log(spread) - np.arange(arch.grids)
+        step = step_code(0.005)
+        symbols = np.rint(numbers / step_size(step)).astype(np.int32)
+        values.append(symbols)
+        laws.append(fit_law(symbols, step))
+    latents = []
+    for grid, shape in enumerate(arch.shapes(width, height)):
+        plane = np.rint(rng.laplace(0, spread * 0.5**grid, shape)) * (rng.random(shape) < density)
+        latents.append(plane.clip(-4095, 4095).astype(np.int32))
+    weights = Symbols(arch, tuple(laws), tuple(values))
+    return Stream(Header(width, height, arch.outputs, depth), arch, weights, tuple(latents))
+
+
+@pytest.fixture(scope="session")
+def make_grid_stream() -> MakeStream:
+    """Random streams of any grid network."""
+    return random_grid_stream
 
 
 @pytest.fixture(scope="session")

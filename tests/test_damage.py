@@ -17,10 +17,13 @@ from hypothesis import strategies as st
 from inrcodec.decoder import anatomy, decode_pixels, probe
 from inrcodec.errors import BadMagic, BitstreamError, ChecksumMismatch, InrError, Truncated
 from inrcodec.format.container import CRC_BYTES, MAGIC, VERSION, Tag, read
+from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
+from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 
 MakeFile = Callable[..., bytes]
+MakeStream = Callable[..., Stream]
 
 READERS: tuple[Callable[[bytes, Limits | None], object], ...] = (
     lambda data, limits: decode_pixels(data, limits=limits),
@@ -31,9 +34,11 @@ SMALL = Limits(max_side=4096, max_pixels=1 << 14, max_params=1 << 16, max_work=1
 MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep"])
-def file(request: pytest.FixtureRequest, make_file: MakeFile) -> bytes:
+@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep", "grid"])
+def file(request: pytest.FixtureRequest, make_file: MakeFile, make_grid_stream: MakeStream) -> bytes:
     """Files of every kind, 60 to 300 bytes."""
+    if request.param == "grid":
+        return pack(make_grid_stream(GridArch(0, 2, 2, 1, (2,), (2,)), width=8, height=6))
     kinds: dict[str, dict[str, Any]] = {
         "halves": {"hidden": (3,), "halves": True},
         "gray": {"channels": 1},
@@ -121,7 +126,7 @@ def test_random_bytes_after_a_valid_start_are_refused(tiny: bytes, cut: int, tai
 @contextmanager
 def _cheap() -> Iterator[None]:
     """Fails if what happens inside takes long or much memory."""
-    start = time.perf_counter()
+    start = time.process_time()  # not by the clock: a busy machine is no failure
     tracemalloc.start()
     try:
         yield
@@ -129,7 +134,7 @@ def _cheap() -> Iterator[None]:
     finally:
         tracemalloc.stop()
     assert peak < 32e6
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def _reads_or_refuses(data: bytes) -> int:

@@ -8,7 +8,7 @@ from inrcodec.coding.law import LARGEST_CODES, largest_symbol
 from inrcodec.errors import BitstreamError, LimitError
 from inrcodec.limits import MAX_SYMBOL, Limits
 
-SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100)
+SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100, max_latents=30)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100)
         (lambda: SMALL.check_size(5, 10), lambda: SMALL.check_size(6, 9)),
         (lambda: SMALL.check_params(7), lambda: SMALL.check_params(8)),
         (lambda: SMALL.check_work(20, 5), lambda: SMALL.check_work(101, 1)),
+        (lambda: SMALL.check_latents(30), lambda: SMALL.check_latents(31)),
     ],
 )
 def test_the_limit_itself_is_allowed_and_one_more_is_not(fits: Callable[[], None], exceeds: Callable[[], None]) -> None:

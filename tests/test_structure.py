@@ -109,21 +109,33 @@ def test_extras_are_imported_by_those_who_use_them_when_they_do(library: str) ->
     assert not _importers(library, on_import=True)
 
 
+KERNELS = (
+    "activations", "block_kernel", "context_kernel", "kernel", "laplace", "latent_kernel", "micro", "residual_kernel",
+    "stencil", "strips", "synthesis_kernel", "upsample_kernel",
+)  # fmt: skip
+LAYOUTS = ("context_plan", "plan", "synthesis_plan")
+
+
 def test_kernels_live_in_one_closet() -> None:
-    closet = {f"fit/engine/{name}.py" for name in ("activations", "kernel", "micro")}
+    closet = {f"fit/engine/{name}.py" for name in KERNELS}
     assert _importers("numba") == closet
     assert _importers("llvmlite") <= closet
 
 
 def test_kernels_are_imported_by_those_who_run_them_only() -> None:
     """Whoever imports the engines has torch; numba comes when somebody asks for the kernels."""
+    closet = tuple(f"inrcodec.fit.engine.{name}" for name in (*KERNELS, *LAYOUTS, "fused"))
     knowing = {
         _name(path)
         for path in _modules()
         for name in _imports(path)
-        if name.startswith(tuple(f"inrcodec.fit.engine.{module}" for module in ("fused", "plan", "kernel", "micro")))
+        if name.rpartition(".")[0] in closet or name in closet
     }
-    assert knowing <= {f"fit/engine/{name}.py" for name in ("activations", "fused", "kernel", "plan")}
+    runners = {f"fit/grid/{name}.py" for name in ("context", "crew", "ladder", "latents", "synthesis")}
+    assert knowing - runners <= {f"fit/engine/{name}.py" for name in (*KERNELS, *LAYOUTS, "fused")}
+    handles = {f"inrcodec.fit.grid.{name}" for name in ("context", "crew", "ladder", "latents", "synthesis", "kernels")}
+    users = {_name(path) for path in _modules() for name in _imports(path) if name.rpartition(".")[0] in handles}
+    assert users <= runners | {"fit/grid/kernels.py"}
 
 
 def test_pillow_stays_with_pictures() -> None:

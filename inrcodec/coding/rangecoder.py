@@ -6,12 +6,15 @@ is refused; and almost any bytes decode "successfully", so the container's CRC m
 
 Words travel big-endian, and the stream is cut to the shortest that still decodes: the decoder pads it with zeros.
 That saves about two bytes, and refusing a longer one leaves no room for bytes that mean nothing.
+
+Symbols are coded either many under one law (the weights) or each under a row of probabilities of its own (the latents).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import constriction
@@ -22,6 +25,8 @@ from inrcodec.coding.law import Law, table
 from inrcodec.errors import BitstreamError
 
 _FATAL = (KeyboardInterrupt, SystemExit, MemoryError)
+_REJECTED = "the entropy-coded symbols cannot be decoded"
+_ROWS = constriction.stream.model.Categorical(perfect=False)
 
 Shape = Sequence[tuple[Law, int]]
 """Law and number of symbols of each tensor."""
@@ -36,6 +41,120 @@ def _words(payload: bytes) -> NDArray[np.uint32]:
     return np.frombuffer(padded, dtype=">u4").astype(np.uint32)
 
 
+class Writer:
+    """Codes symbols into one stream."""
+
+    def __init__(self) -> None:
+        self._encoder = constriction.stream.queue.RangeEncoder()
+
+    def under(self, law: Law, symbols: NDArray[np.int32]) -> None:
+        """Code all symbols under one law.
+
+        Args:
+            law: the law.
+            symbols: flat, ``|symbol| <= law.largest``.
+
+        Raises:
+            ValueError: a symbol lies outside the law's alphabet.
+        """
+        if symbols.size and int(np.abs(symbols).max()) > law.largest:
+            raise ValueError(f"a symbol is larger than {law.largest}, the largest of its law")
+        if law.largest and symbols.size:
+            self._encoder.encode((symbols + law.largest).astype(np.int32), _model(law))
+
+    def rows(self, indices: NDArray[np.int32], probabilities: NDArray[np.float64]) -> None:
+        """Code each index under its own row of ``probabilities``, ``(n, alphabet)``; n at least 1."""
+        self._encoder.encode(indices, _ROWS, probabilities)
+
+    def finish(self) -> bytes:
+        """The shortest byte string that decodes to the symbols.
+
+        They own an interval of the numbers that zero-padded streams spell. If it holds a number of ``cut`` bytes at
+        all, it holds the payload's first ``cut`` bytes or their successor; and then one of every greater length too.
+        """
+        payload: bytes = self._encoder.get_compressed().astype(">u4").tobytes()
+        words: int
+        words, (lower, span) = self._encoder.pos()
+        width = 4 * words + 8  # the interval's bounds to the last bit: words sent, then 64 bits of state
+        point = int.from_bytes(payload.ljust(width, b"\0"), "big")
+        first = point - (point - lower) % (1 << 64)
+
+        def shortened(cut: int) -> bytes | None:
+            below = 8 * (width - cut)
+            prefix = point >> below
+            if prefix << below >= first:
+                return prefix.to_bytes(cut, "big")
+            fits = (prefix + 1) << below < first + span and not (prefix + 1) >> 8 * cut
+            return (prefix + 1).to_bytes(cut, "big") if fits else None
+
+        cut = bisect_left(range(len(payload)), True, key=lambda c: shortened(c) is not None)
+        return shortened(cut) or b""
+
+
+class Reader:
+    """Decodes the symbols of a :class:`Writer`, in the same order.
+
+    Args:
+        payload: the stream.
+        strict: whether :meth:`finish` will be asked if the stream is the shortest; that costs half as much again.
+    """
+
+    def __init__(self, payload: bytes, *, strict: bool = False) -> None:
+        with _guarded():
+            self._decoder = constriction.stream.queue.RangeDecoder(_words(payload))
+        self._length = len(payload)
+        self._mirror = Writer() if strict else None
+
+    def under(self, law: Law, count: int) -> NDArray[np.int32]:
+        """The next ``count`` symbols under one law; the caller has bounded their number.
+
+        Raises:
+            BitstreamError: the coder rejects the stream.
+        """
+        if not (law.largest and count):
+            return np.zeros(count, dtype=np.int32)
+        with _guarded():
+            symbols = np.asarray(self._decoder.decode(_model(law), count), dtype=np.int32) - law.largest
+        if self._mirror:
+            self._mirror.under(law, symbols)
+        return symbols
+
+    def rows(self, probabilities: NDArray[np.float64]) -> NDArray[np.int32]:
+        """The next indices, one for every row of ``probabilities``; at least one row.
+
+        Raises:
+            BitstreamError: the coder rejects the stream.
+        """
+        try:  # not _guarded(): thousands of calls, and a context manager takes as long as the decoding
+            indices: NDArray[np.int32] = self._decoder.decode(_ROWS, probabilities)
+        except BaseException as error:
+            if isinstance(error, _FATAL):
+                raise
+            raise BitstreamError(_REJECTED) from error
+        if self._mirror:
+            self._mirror.rows(indices, probabilities)
+        return indices
+
+    def finish(self) -> None:
+        """Check that nothing follows; only for a strict reader.
+
+        Raises:
+            BitstreamError: a shorter stream spells the same symbols.
+        """
+        if self._mirror and len(self._mirror.finish()) != self._length:
+            raise BitstreamError("the entropy-coded data go on too long")
+
+
+@contextmanager
+def _guarded() -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, _FATAL):
+            raise
+        raise BitstreamError(_REJECTED) from error
+
+
 def encode(tensors: Sequence[tuple[Law, NDArray[np.int32]]]) -> bytes:
     """Code tensors one after another into a single stream.
 
@@ -48,31 +167,10 @@ def encode(tensors: Sequence[tuple[Law, NDArray[np.int32]]]) -> bytes:
     Raises:
         ValueError: a symbol lies outside its law's alphabet.
     """
-    encoder = constriction.stream.queue.RangeEncoder()
+    writer = Writer()
     for law, symbols in tensors:
-        if symbols.size and int(np.abs(symbols).max()) > law.largest:
-            raise ValueError(f"a symbol is larger than {law.largest}, the largest of its law")
-        if law.largest and symbols.size:
-            encoder.encode((symbols + law.largest).astype(np.int32), _model(law))
-    payload = encoder.get_compressed().astype(">u4").tobytes()
-    return _trim(payload, [(law, symbols.size) for law, symbols in tensors], [symbols for _, symbols in tensors])
-
-
-def _trim(payload: bytes, shape: Shape, symbols: Sequence[NDArray[np.int32]]) -> bytes:
-    """The shortest stream of the same symbols.
-
-    The symbols own an interval of the numbers that zero-padded streams spell. If it holds a number of ``cut`` bytes
-    at all, it holds the payload's first ``cut`` bytes or their successor; and then one of every greater length too.
-    """
-
-    def shortened(cut: int) -> bytes | None:
-        prefix = payload[:cut]
-        successor = int.from_bytes(prefix, "big") + 1
-        candidates = [prefix] if successor >> 8 * cut else [prefix, successor.to_bytes(cut, "big")]
-        return next((c for c in candidates if _spells(c, shape, symbols)), None)
-
-    cut = bisect_left(range(len(payload)), True, key=lambda c: shortened(c) is not None)
-    return shortened(cut) or b""
+        writer.under(law, symbols)
+    return writer.finish()
 
 
 def _spells(payload: bytes, shape: Shape, symbols: Sequence[NDArray[np.int32]]) -> bool:
@@ -84,18 +182,8 @@ def _spells(payload: bytes, shape: Shape, symbols: Sequence[NDArray[np.int32]]) 
 
 
 def _decode(payload: bytes, shape: Shape) -> list[NDArray[np.int32]]:
-    try:
-        decoder = constriction.stream.queue.RangeDecoder(_words(payload))
-        return [
-            np.asarray(decoder.decode(_model(law), count), dtype=np.int32) - law.largest
-            if law.largest and count
-            else np.zeros(count, dtype=np.int32)
-            for law, count in shape
-        ]
-    except BaseException as error:
-        if isinstance(error, _FATAL):
-            raise
-        raise BitstreamError("the entropy-coded weights cannot be decoded") from error
+    reader = Reader(payload)
+    return [reader.under(law, count) for law, count in shape]
 
 
 def decode(payload: bytes, shape: Shape) -> list[NDArray[np.int32]]:

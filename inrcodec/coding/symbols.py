@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from inrcodec.coding import rangecoder
 from inrcodec.coding.law import Law, bits
 from inrcodec.errors import BitstreamError
-from inrcodec.net.arch import Arch
+from inrcodec.net.arch import Network
+from inrcodec.net.prior import NO_PRIOR, base_tensors
 
 Tensors = Mapping[str, NDArray[np.float32]]
-"""Float weights by tensor name, of the shapes of :meth:`Arch.tensors`."""
+"""Float weights by tensor name, of the shapes of :meth:`Network.tensors`."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,15 @@ class Symbols:
 
     Attributes:
         arch: the network they belong to.
-        laws: one law a tensor, in the order of :meth:`Arch.tensors`.
+        laws: one law a tensor, in the order of :meth:`Network.tensors`.
         values: one ``int32`` array a tensor, of its shape, ``|value| <= law.largest``.
+        prior: what they are added to; see :func:`inrcodec.net.prior.base_tensors`.
     """
 
-    arch: Arch
+    arch: Network
     laws: tuple[Law, ...]
     values: tuple[NDArray[np.int32], ...]
+    prior: int = NO_PRIOR
 
     def __post_init__(self) -> None:
         specs = self.arch.tensors()
@@ -45,19 +48,43 @@ class Symbols:
         """Ideal code length of each tensor in bits."""
         return tuple(float(bits(law)[np.abs(value)].sum()) for law, value in zip(self.laws, self.values, strict=True))
 
-    def dequantize(self) -> dict[str, NDArray[np.float32]]:
-        """Float weights by name: symbol times step, rounded once to float32."""
-        return {
-            spec.name: (value.astype(np.float64) * law.delta).astype(np.float32)
+    def exact(self) -> dict[str, NDArray[np.float64]]:
+        """Weights by name: symbol times step, added to the base; what the context model is made of."""
+        found = {
+            spec.name: value.astype(np.float64) * law.delta
             for spec, law, value in zip(self.arch.tensors(), self.laws, self.values, strict=True)
         }
+        if self.prior == NO_PRIOR:
+            return found
+        return {name: base + found[name] for name, base in base_tensors(self.arch, self.prior).items()}
+
+    def dequantize(self) -> dict[str, NDArray[np.float32]]:
+        """Float weights by name, rounded once to float32."""
+        return {name: value.astype(np.float32) for name, value in self.exact().items()}
 
     def encode(self) -> bytes:
-        """The entropy-coded payload."""
-        return rangecoder.encode([(law, value.ravel()) for law, value in zip(self.laws, self.values, strict=True)])
+        """The entropy-coded payload of a file without latents."""
+        writer = rangecoder.Writer()
+        self.write(writer)
+        return writer.finish()
+
+    def write(self, writer: rangecoder.Writer) -> None:
+        """Code the weights as the first part of a stream."""
+        for law, value in zip(self.laws, self.values, strict=True):
+            writer.under(law, value.ravel())
 
     @classmethod
-    def decode(cls, payload: bytes, arch: Arch, laws: tuple[Law, ...]) -> Symbols:
+    def read(cls, reader: rangecoder.Reader, arch: Network, laws: tuple[Law, ...], prior: int = NO_PRIOR) -> Symbols:
+        """The inverse of :meth:`write`.
+
+        Raises:
+            BitstreamError: the coder rejects the stream.
+        """
+        flat = ((reader.under(law, spec.size), spec) for law, spec in zip(laws, arch.tensors(), strict=True))
+        return cls(arch, laws, tuple(values.reshape(spec.shape) for values, spec in flat), prior)
+
+    @classmethod
+    def decode(cls, payload: bytes, arch: Network, laws: tuple[Law, ...]) -> Symbols:
         """The inverse of :meth:`encode`.
 
         Raises:
@@ -68,12 +95,12 @@ class Symbols:
         return cls(arch, laws, tuple(v.reshape(spec.shape) for v, spec in zip(flat, specs, strict=True)))
 
 
-def halves_encode(arch: Arch, tensors: Tensors) -> bytes:
+def halves_encode(arch: Network, tensors: Tensors) -> bytes:
     """All weights as big-endian binary16, tensor after tensor: COIN's 16 bits a weight."""
     return b"".join(np.asarray(tensors[spec.name]).astype(">f2").tobytes() for spec in arch.tensors())
 
 
-def halves_decode(payload: bytes, arch: Arch) -> dict[str, NDArray[np.float32]]:
+def halves_decode(payload: bytes, arch: Network) -> dict[str, NDArray[np.float32]]:
     """The inverse of :func:`halves_encode`.
 
     Raises:

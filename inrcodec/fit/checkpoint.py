@@ -9,16 +9,33 @@ from __future__ import annotations
 import hashlib
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from inrcodec.atomic import atomic_write
 from inrcodec.errors import InrError
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.fit.train import Trainer
 from inrcodec.pixels import Pixels
+
+
+class Fit(Protocol):
+    """A fit in progress that can be frozen."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides its rest, in plain types and tensors."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+
+
+class Outcome(Protocol):
+    """What a fit hands on."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain types and tensors."""
 
 
 class Journal:
@@ -29,16 +46,26 @@ class Journal:
         identity: says which encode it belongs to (see :func:`identity`).
         interval: seconds between two writes.
         resume: read the file if it is there; otherwise it is overwritten.
+        restore: makes the outcome of a fit from its state.
 
     Raises:
         InrError: the file belongs to another encode, or cannot be read.
     """
 
-    def __init__(self, path: Path | None, identity: str, interval: float, *, resume: bool) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        identity: str,
+        interval: float,
+        *,
+        resume: bool,
+        restore: Callable[[dict[str, Any]], Any] = FittedNet.from_state,
+    ) -> None:
         self.path, self.identity, self.interval = path, identity, interval
         self.fits: dict[str, Any] = {}
         self.current: dict[str, Any] = {}
         self._written = time.monotonic()
+        self._restore = restore
         if path is not None and resume and path.exists():
             self._read(path)
 
@@ -52,11 +79,11 @@ class Journal:
         if not same:
             raise InrError(f"{path} is the checkpoint of another encode (picture, target or settings differ)")
 
-    def finished(self, key: str) -> FittedNet | None:
-        """The outcome of a fit that was completed before, if it was."""
-        return FittedNet.from_state(self.fits[key]) if key in self.fits else None
+    def finished(self, key: str) -> Any:
+        """The outcome of a fit that was completed before, None if it was not."""
+        return self._restore(self.fits[key]) if key in self.fits else None
 
-    def restore(self, key: str, trainer: Trainer) -> bool:
+    def restore(self, key: str, trainer: Fit) -> bool:
         """Put a trainer where the journal left it; False if the journal knows nothing of this fit."""
         if self.current.get("key") != key:
             return False
@@ -67,14 +94,14 @@ class Journal:
         """What was noted at the start of the fit in progress (its seed), if it is this one."""
         return self.current.get("note") if self.current.get("key") == key else None
 
-    def keep(self, key: str, trainer: Trainer, note: dict[str, Any]) -> None:
+    def keep(self, key: str, trainer: Fit, note: dict[str, Any]) -> None:
         """Write the state of the fit in progress, every few seconds."""
         if self.path is None or time.monotonic() - self._written < self.interval:
             return
         self.current = {"key": key, "trainer": trainer.state_dict(), "note": note}
         self._write()
 
-    def finish(self, key: str, fitted: FittedNet) -> None:
+    def finish(self, key: str, fitted: Outcome) -> None:
         """Note the outcome of a fit."""
         self.fits[key] = fitted.state()
         self.current = {}

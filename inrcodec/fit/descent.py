@@ -7,13 +7,15 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.model import GatedWeights, Relaxation
+from inrcodec.fit.gated import Relaxation
+from inrcodec.fit.model import SirenWeights
 from inrcodec.fit.optimizers import optimizers
 from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
 from inrcodec.fit.rate import CostCurve, expected_bits
@@ -49,7 +51,7 @@ class Descent(ABC):
         seed: of the order of pixels.
     """
 
-    def __init__(self, canvas: Canvas, model: GatedWeights, config: FitConfig, budget: float | None, seed: int) -> None:
+    def __init__(self, canvas: Canvas, model: SirenWeights, config: FitConfig, budget: float | None, seed: int) -> None:
         self.canvas, self.config, self.budget, self.seed = canvas, config, budget, seed
         self.device = canvas.coords.device
         self.arch, self.model = model.arch, model
@@ -182,11 +184,24 @@ class Descent(ABC):
                 parameter.grad = None  # an optimiser passes over what has no gradient
 
 
+class Steps(Protocol):
+    """A fit that goes on step by step; ``time`` is the part of its time that is gone, where there is a limit."""
+
+    time: float
+
+    @property
+    def progress(self) -> float:
+        """Part of it that is done."""
+
+    def step(self) -> None:
+        """One more."""
+
+
 def advance(
-    descent: Descent,
+    descent: Steps,
     *,
     seconds: float | None = None,
-    observer: Callable[[Descent], None] | None = None,
+    observer: Callable[[Any], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
     """Run a fit, or several in lock-step, to the end of the schedule; see :func:`inrcodec.fit.train.train`."""

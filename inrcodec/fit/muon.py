@@ -1,8 +1,8 @@
 """Muon on a flat vector of weights: momentum, made orthogonal matrix by matrix (Jordan et al. 2024).
 
 Matrices are stacked as in :mod:`inrcodec.fit.soap`; biases get Adam. Updates have Adam's size (Liu et al. 2025,
-"Muon is scalable", section 2.2), so one learning rate serves both parts. At equal steps it came out 0.15 to 0.4 dB ahead
-of SOAP, and a step costs less: see ``benchmarks/convergence.py``.
+"Muon is scalable", section 2.2), so one learning rate serves both parts. At equal steps it came out 0.15 to 0.4 dB
+ahead of SOAP, and a step costs less: see ``benchmarks/convergence.py``.
 """
 
 from __future__ import annotations

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.model import GatedWeights
+from inrcodec.fit.model import SirenWeights
 from inrcodec.fit.muon import Muon
 from inrcodec.fit.soap import ScaledAdam, Soap, blocks_of
 
 
-def optimizers(model: GatedWeights, config: FitConfig, *, priced: bool) -> list[torch.optim.Optimizer]:
+def optimizers(model: SirenWeights, config: FitConfig, *, priced: bool) -> list[torch.optim.Optimizer]:
     """One for the weights and, where bits have a price, Adam for steps and gates."""
     lr, betas, scale = config.lr, config.betas, _rates(model)
     blocks = blocks_of([(outputs, inputs) for inputs, outputs in model.arch.fan()])
@@ -29,7 +29,7 @@ def optimizers(model: GatedWeights, config: FitConfig, *, priced: bool) -> list[
     return [weights, torch.optim.Adam(rest)]
 
 
-def _rates(model: GatedWeights) -> Tensor:
+def _rates(model: SirenWeights) -> Tensor:
     """Every weight's learning rate as a multiple of the peak.
 
     Past the first layer a matrix learns at 1 / inputs, as its sums grow with them; and all learn slower the deeper the

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
-from inrcodec.fit.sizing import smallest_file
 
 if TYPE_CHECKING:
     from inrcodec.fit.session import Session
@@ -34,7 +33,7 @@ class QualitySearch:
 
     def __init__(self, session: Session, goal: float) -> None:
         self.session, self.goal = session, goal
-        self.smallest = smallest_file(session.header) + 4
+        self.smallest = session.smallest() + 4
         self.largest = max(self.smallest + 2000, session.header.pixels // 2)
 
     def run(self) -> Candidate:
@@ -57,7 +56,7 @@ class QualitySearch:
     def _scout(self) -> int:
         """A cap near which the goal lies, by fits an eighth as long; those are about half a dB short of full ones."""
         session = self.session
-        cap = self._within(session.method.guess(session.header, self.goal))
+        cap = self._within(session.guess(self.goal))
         cheap = replace(session.config, steps=max(200, session.config.steps // 8))
         for _ in range(3):
             found = session.fit(cap, cheap, share=0.1)

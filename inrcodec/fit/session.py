@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import torch
 
 from inrcodec.coding.symbols import halves_decode, halves_encode
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target
@@ -58,26 +60,42 @@ class Session:
         self.user_stop = stop
         self.start = time.monotonic()
         self.method = method(options.method)
-        if options.arch not in ("auto", "siren"):
-            raise ValueError(f"no architecture {options.arch!r}; there are auto, siren")
-        self.config = effort_config(options.effort).override(options.overrides)
         self.header = Header(pixels.width, pixels.height, pixels.channels, pixels.depth)
+        self.config = self.settings()
         Limits().check_size(pixels.width, pixels.height)
         device = device_of(options.device)
-        self.canvas = Canvas.of(pixels, device, engine(options.engine, device.type))
+        self.engine = engine(options.engine, device.type)
+        self.look(device)
         self.steps = 0
         self.interrupted = False
         self.teller = Teller(observer, self.header.pixels)
         decisive = replace(options, checkpoint=None, resume=False, verify=True, max_time=None, stack=None)
         self.journal = Journal(
-            options.checkpoint, identity(pixels, target, decisive), self.config.save_every, resume=options.resume
+            options.checkpoint,
+            identity(pixels, target, decisive),
+            self.config.save_every,
+            resume=options.resume,
+            restore=self.restore,
         )
         self._hopeless: set[str] = set()
+
+    def settings(self) -> FitConfig:
+        """What the fit is to do."""
+        return effort_config(self.options.effort).override(self.options.overrides)
+
+    def look(self, device: torch.device) -> None:
+        """Put the picture in the form that fits take."""
+        self.canvas = Canvas.of(self.pixels, device, self.engine)
+
+    @staticmethod
+    def restore(state: dict[str, Any]) -> Any:
+        """The outcome of a fit from a checkpoint."""
+        return FittedNet.from_state(state)
 
     def run(self) -> Encoded:
         """Do it."""
         self.warm_up()
-        with use_threads(self.canvas.engine, self.options.threads):
+        with use_threads(self.engine, self.options.threads):
             cap = self.target.cap(self.header.pixels)
             best = self.fit(cap) if cap is not None else QualitySearch(self, self.target.value).run()
         if self.options.verify:
@@ -87,7 +105,7 @@ class Session:
 
     def warm_up(self) -> None:
         """Get the engine ready; if that takes long, kernels are being compiled, and somebody is waiting."""
-        warm_up(self.canvas.engine, lambda: self.teller.tell("compile", 0, 0))
+        warm_up(self.engine, lambda: self.teller.tell("compile", 0, 0))
 
     def stopped(self) -> bool:
         """True once the user asked to stop."""
@@ -164,7 +182,7 @@ class Session:
 
     def refit(self, base: Candidate, cap: int) -> Candidate:
         """The same net for a cap near the one it was fitted to: the finish of a fit and a landing."""
-        budget = payload_budget(self.header, base.stream.arch, cap)
+        budget = payload_budget(self.header, base.fitted.arch, cap)
         return self._land(self._refine(base.fitted, max(1, budget), self.config), budget, cap, self.config)
 
     def _refine(self, fitted: FittedNet, budget: float, config: FitConfig) -> FittedNet:
@@ -230,11 +248,12 @@ class Session:
         key = _key(arch, cap, config)
         if key in self._hopeless:
             raise Diverged(f"it did so at a learning rate of {config.lr:g} before")
-        if (done := self.journal.finished(key)) is not None:
+        done: FittedNet | None = self.journal.finished(key)
+        if done is not None:
             return done
         note = self.journal.started(key)
-        seed = int(note["seed"]) if note else self._race(arch, config)
-        trainer = Trainer(self.canvas, arch, config, budget, seed)
+        seed = int(note["seed"]) if note else self.race(arch, config)
+        trainer = self.descent(arch, config, budget, seed)
         self.journal.restore(key, trainer)
 
         def watch(descent: Descent) -> None:
@@ -249,7 +268,11 @@ class Session:
             self.journal.finish(key, fitted)
         return fitted
 
-    def _race(self, arch: Arch, config: FitConfig) -> int:
+    def descent(self, arch: Arch, config: FitConfig, budget: float | None, seed: int) -> Trainer:
+        """A fit that is about to begin."""
+        return Trainer(self.canvas, arch, config, budget, seed)
+
+    def race(self, arch: Arch, config: FitConfig) -> int:
         """Start several seeds, keep the one whose error is lowest after a while."""
         seeds = [self.options.seed + 1000 * k for k in range(max(1, config.candidates))]
         if len(seeds) == 1:
@@ -282,8 +305,16 @@ class Session:
             interrupted=self.interrupted,
         )
 
+    def guess(self, psnr: float) -> int:
+        """Bytes that a typical picture takes to reach a PSNR."""
+        return self.method.guess(self.header, psnr)
+
+    def smallest(self) -> int:
+        """Bytes of the smallest file there is for the picture."""
+        return smallest_file(self.header)
+
     def _too_small(self, cap: int, arch: Arch) -> TargetError:
-        smallest = smallest_file(self.header)
+        smallest = self.smallest()
         return TargetError(
             f"{cap} bytes cannot hold a {arch} network of this picture; the smallest file is {smallest} bytes",
             smallest_bytes=smallest,

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from inrcodec.coding.law import Law
 from inrcodec.fit.descent import Descent, Diverged, Pulse
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.fit.model import GatedWeights, SparseSiren, hard_levels
+from inrcodec.fit.gated import hard_levels
+from inrcodec.fit.model import SirenWeights, SparseSiren
 from inrcodec.fit.rate import CostCurve
 from inrcodec.fit.train import Trainer, appraise
 
@@ -31,7 +32,7 @@ def tied(rows: Sequence[nn.Parameter]) -> nn.Parameter:
     return whole
 
 
-class SirenStack(GatedWeights):
+class SirenStack(SirenWeights):
     """Nets of one shape, tied together; each draws its noise from its own generator, as it would alone.
 
     Args:

@@ -25,9 +25,10 @@ from inrcodec.fit.config import FitConfig
 from inrcodec.fit.curvature import allocate_steps, curvature
 from inrcodec.fit.descent import Descent, Diverged, Pulse, advance
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.fit.model import SparseSiren, as_symbols, hard_levels
+from inrcodec.fit.gated import as_symbols, hard_levels
+from inrcodec.fit.model import SparseSiren
 from inrcodec.fit.rate import CostCurve
-from inrcodec.net.arch import Arch
+from inrcodec.net.arch import Arch, Network
 
 _SETTLED = 300
 """Steps after which a net that is worse than the mean colour has no excuse."""
@@ -179,7 +180,7 @@ class Trainer(Descent):
         return FittedNet(self.arch, tensors, codes, self.problem.multiplier, self.done)
 
 
-def appraise(arch: Arch, levels: NDArray[np.float32]) -> tuple[list[Law], float]:
+def appraise(arch: Network, levels: NDArray[np.float32]) -> tuple[list[Law], float]:
     """The laws that suit one net's rounded levels, and the bits they then take.
 
     Raises:

@@ -40,6 +40,7 @@ class Tag(IntEnum):
     LAWS = 2
     SYMBOLS = 3
     HALVES = 4
+    GRID = 5
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
 from inrcodec.coding.law import Law
@@ -9,6 +10,8 @@ from inrcodec.errors import BitstreamError, UnsupportedVersion
 from inrcodec.format.varint import Reader, varint
 from inrcodec.limits import MAX_DEPTH, MAX_WIDTH
 from inrcodec.net.arch import Arch
+from inrcodec.net.grid import ACTIVATIONS, GridArch
+from inrcodec.net.prior import NO_PRIOR, check_prior
 
 SINE = 0
 """Activation code of sin(w0 x)."""
@@ -49,6 +52,72 @@ def read_siren(body: bytes, outputs: int) -> Arch:
         hidden += [width] * count
     reader.done()
     return Arch(tuple(hidden), outputs, w0_first, w0)
+
+
+@dataclass(frozen=True)
+class GridHead:
+    """What the GRID section says.
+
+    Attributes:
+        arch: the network.
+        coded: for every grid, coarsest first, whether its latents are in the stream; those of the others are zero.
+        prior: what the weights are added to.
+    """
+
+    arch: GridArch
+    coded: tuple[bool, ...]
+    prior: int = NO_PRIOR
+
+
+def write_grid(head: GridHead) -> bytes:
+    """Describe a modulated SIREN in 7 bytes, one more for each hidden layer, and one for every eight grids."""
+    arch = head.arch
+    body = [
+        head.prior,
+        arch.finest << 4 | arch.coarsest,
+        arch.neighbours << 4 | arch.parents,
+        ACTIVATIONS.index(arch.activation) << 4 | arch.residuals,
+        arch.w0,
+        len(arch.context) << 4 | len(arch.hidden),
+        *arch.context,
+        *arch.hidden,
+    ]
+    flags = sum(flag << k for k, flag in enumerate(head.coded))
+    return bytes(body) + flags.to_bytes(-(-arch.grids // 8), "little")
+
+
+def read_grid(body: bytes, outputs: int) -> GridHead:
+    """The inverse of :func:`write_grid`.
+
+    Args:
+        body: the section.
+        outputs: channels of the picture, from the header.
+
+    Raises:
+        BitstreamError: the section is malformed or the network over the format's bounds.
+    """
+    reader = Reader(body, name="network description")
+
+    def nibbles(what: str) -> tuple[int, int]:
+        return divmod(reader.byte(what), 16)
+
+    prior = reader.byte("prior")
+    check_prior(prior)
+    finest, coarsest = nibbles("octaves")
+    neighbours, parents = nibbles("context")
+    activation, residuals = nibbles("activation")
+    if activation >= len(ACTIVATIONS):
+        raise UnsupportedVersion(f"unknown activation {activation}")
+    w0 = reader.byte("w0")
+    depths = nibbles("number of layers")
+    context, hidden = (tuple(reader.take(depth, "widths")) for depth in depths)
+    kind = ACTIVATIONS[activation]
+    arch = GridArch(finest, coarsest, neighbours, parents, context, hidden, kind, w0, residuals, outputs)
+    flags = int.from_bytes(reader.take(-(-arch.grids // 8), "flags of the grids"), "little")
+    if flags >> arch.grids:
+        raise BitstreamError(f"flags of {arch.grids} grids have others set")
+    reader.done()
+    return GridHead(arch, tuple(bool(flags >> k & 1) for k in range(arch.grids)), prior)
 
 
 def write_laws(laws: tuple[Law, ...]) -> bytes:

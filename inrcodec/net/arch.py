@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby, pairwise
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,17 @@ class TensorSpec:
     def size(self) -> int:
         """Number of weights."""
         return int(np.prod(self.shape))
+
+
+class Network(Protocol):
+    """What the coding of weights knows of an architecture."""
+
+    @property
+    def params(self) -> int:
+        """All its weights."""
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """The coded tensors, in file order."""
 
 
 @dataclass(frozen=True)

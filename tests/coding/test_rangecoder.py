@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from inrcodec.coding import rangecoder
 from inrcodec.coding.estimate import fit_law
-from inrcodec.coding.law import Law, bits
+from inrcodec.coding.law import Law, bits, table
 from inrcodec.errors import BitstreamError
 
 Tensor = tuple[Law, NDArray[np.int32]]
@@ -136,6 +136,59 @@ def test_streams_the_coder_rejects_are_bitstream_errors() -> None:
     assert rangecoder.decode(b"\xff", [tensor])[0].tolist() == [1]
     with pytest.raises(BitstreamError, match="cannot be decoded"):
         rangecoder.decode(b"\xff" * 8, [tensor])
+
+
+ROWS = st.lists(
+    st.lists(st.floats(0, 1), min_size=5, max_size=5).filter(lambda row: sum(row) > 1e-3), min_size=1, max_size=12
+)
+
+
+@given(TENSORS, ROWS, st.data())
+def test_laws_and_rows_share_a_stream(values: list[list[int]], rows: list[list[float]], data: st.DataObject) -> None:
+    tensors, probabilities = _fitted(values), np.array(rows)
+    indices = np.array([data.draw(st.integers(0, 4)) for _ in rows], np.int32)
+    writer = rangecoder.Writer()
+    for law, array in tensors:
+        writer.under(law, array)
+    writer.rows(indices, probabilities)
+    payload = writer.finish()
+    assert writer.finish() == payload
+    reader = rangecoder.Reader(payload, strict=True)
+    assert [reader.under(law, array.size).tolist() for law, array in tensors] == values
+    assert np.array_equal(reader.rows(probabilities), indices)
+    reader.finish()
+
+
+def test_a_row_of_its_own_is_a_law_of_its_own() -> None:
+    """Each way of telling the coder the same probabilities gives the same bytes."""
+    rng = np.random.default_rng(0)
+    law = Law(0, 9, 90, 20, 250)
+    symbols = rng.integers(-9, 10, 500).astype(np.int32)
+    writer = rangecoder.Writer()
+    writer.rows(symbols + 9, np.broadcast_to(table(law), (500, 19)).copy())
+    assert writer.finish() == rangecoder.encode([(law, symbols)])
+
+
+@given(TENSORS, st.binary(min_size=1, max_size=9))
+def test_a_strict_reader_refuses_every_longer_stream(values: list[list[int]], tail: bytes) -> None:
+    tensors = _fitted(values)
+    payload = rangecoder.encode(tensors) + tail
+    try:
+        reader = rangecoder.Reader(payload, strict=True)
+        found = [reader.under(law, array.size).tolist() for law, array in tensors]
+        reader.finish()
+    except BitstreamError:
+        return
+    assert found != values
+
+
+def test_rows_the_coder_rejects_are_bitstream_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    _throw(_Panic("panicked"), monkeypatch)
+    with pytest.raises(BitstreamError, match="cannot be decoded"):
+        rangecoder.Reader(b"1234").rows(np.full((1, 3), 1 / 3))
+    _throw(KeyboardInterrupt(), monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        rangecoder.Reader(b"1234").rows(np.full((1, 3), 1 / 3))
 
 
 class _Panic(BaseException):

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from inrcodec.coding import rangecoder
+from inrcodec.coding import symbols as symbols_module
 from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.law import Law, step_size
 from inrcodec.coding.symbols import Symbols, halves_decode, halves_encode
-from inrcodec.errors import BitstreamError
+from inrcodec.errors import BitstreamError, UnsupportedVersion
 from inrcodec.format.stream import Stream
-from inrcodec.net.arch import Arch
+from inrcodec.net.arch import Arch, Network
 
 ARCH = Arch((4, 3), 1)
 
@@ -45,6 +47,33 @@ def test_weights_are_exact_multiples_of_the_step() -> None:
         for value, weight in zip(symbols.values, weights.values(), strict=True):
             assert weight.dtype == np.float32
             assert np.array_equal(weight.astype(np.float64), value * step_size(step))
+
+
+def test_weights_are_the_first_part_of_a_stream() -> None:
+    symbols = _symbols(list(range(-10, ARCH.params - 10)))
+    writer = rangecoder.Writer()
+    symbols.write(writer)
+    writer.rows(np.array([1], np.int32), np.full((1, 2), 0.5))
+    reader = rangecoder.Reader(writer.finish())
+    back = Symbols.read(reader, ARCH, symbols.laws)
+    assert all(map(np.array_equal, back.values, symbols.values))
+    assert reader.rows(np.full((1, 2), 0.5)) == 1
+
+
+def test_weights_are_measured_from_the_prior(monkeypatch: pytest.MonkeyPatch) -> None:
+    symbols = replace(_symbols([1] * ARCH.params), prior=7)
+    with pytest.raises(UnsupportedVersion):
+        symbols.exact()
+    asked = []
+
+    def base(arch: Network, prior: int) -> dict[str, np.ndarray]:
+        asked.append((arch, prior))
+        return {spec.name: np.full(spec.shape, 0.1) for spec in arch.tensors()}
+
+    monkeypatch.setattr(symbols_module, "base_tensors", base)
+    assert all((tensor == 0.1 + step_size(100)).all() for tensor in symbols.exact().values())
+    assert all(tensor.dtype == np.float32 for tensor in symbols.dequantize().values())
+    assert asked == [(ARCH, 7)] * 2
 
 
 def test_kept_and_bits() -> None:

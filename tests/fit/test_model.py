@@ -8,7 +8,8 @@ import torch
 
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.model import Relaxation, SparseSiren, coin_init, hard_symbols
+from inrcodec.fit.gated import Relaxation
+from inrcodec.fit.model import SparseSiren, coin_init, hard_symbols
 from inrcodec.net.arch import Arch
 from inrcodec.net.forward import forward
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from inrcodec import errors, limits
+from inrcodec.coding import laplace
 from inrcodec.coding import law as law_module
 from inrcodec.coding.law import Law
 from inrcodec.coding.symbols import Symbols
@@ -21,10 +22,12 @@ from inrcodec.decoder import decode_pixels
 from inrcodec.errors import BitstreamError
 from inrcodec.format import container, varint
 from inrcodec.format.container import Header, Tag, read, write
-from inrcodec.format.sections import LAW_BYTES, PLAIN, SINE, write_laws, write_siren
+from inrcodec.format.sections import LAW_BYTES, PLAIN, SINE, GridHead, write_grid, write_laws, write_siren
 from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
+from inrcodec.net import grid, upsample
 from inrcodec.net.arch import Arch
+from inrcodec.net.grid import ACTIVATIONS, GridArch
 
 MakeStream = Callable[..., Stream]
 Rows = list[list[str]]
@@ -133,6 +136,53 @@ def test_tensors() -> None:
     assert [(spec.name, spec.shape) for spec in Arch(hidden).tensors()] == expected
 
 
+def test_the_grid_network_is_laid_out_as_its_table_says() -> None:
+    values = {
+        "octaves": b"\x19",
+        "context": b"\x72",
+        "activation": b"\x11",
+        "w0": b"\x20",
+        "layers": b"\x21",
+        "widths": bytes([5, 6, 7]),
+        "coded": b"\x83\x01",
+    }
+    coded = (True, True, *[False] * 5, True, True)
+    head = GridHead(GridArch(1, 9, 7, 2, (5, 6), (7,), "relu", 32, 1), coded)
+    rows = _table("GRID")
+    assert _as_the_table_says(rows, values) == write_grid(head)
+    assert [int(code) for code in re.findall(r"(\d), the", rows[3][2])] == [0, 1, 2]
+    assert [name.lower() for name in re.findall(r"the (\w+)", rows[3][2])][:3] == list(ACTIVATIONS)
+
+
+@pytest.mark.parametrize(
+    "arch",
+    [
+        GridArch(),
+        GridArch(2, 7, 3, 1, (), (), residuals=0),
+        GridArch(0, 0, context=(4,), hidden=(5, 6, 7), residuals=2),
+    ],
+)
+def test_grid_tensors(arch: GridArch) -> None:
+    context, hidden, grids, channels = (arch.inputs, *arch.context), (arch.grids, *arch.hidden), arch.grids, 3
+    deep, wide = (widths[-1] if len(widths) > 1 else 0 for widths in (context, hidden))
+    shapes: dict[str, list[tuple[int, ...]]] = {
+        "C0 .. C(D-1)": [(context[k + 1], context[k]) for k in range(len(arch.context))],
+        "C.out": [(2, deep + arch.inputs)],
+        "C.bias": [(grids, sum(arch.context) + 2)],
+        "S0 .. S(E-1)": [(hidden[k + 1], hidden[k]) for k in range(len(arch.hidden))],
+        "S.out": [(channels, wide + grids)],
+        "S.bias": [(sum(arch.hidden) + channels,)],
+        "U": [(arch.coarsest, 4)] if arch.coarsest else [],
+        "R0, R1": [(channels, channels, 3, 3)] * arch.residuals,
+    }
+    rows = _table("GRID", 1)
+    assert [row[0] for row in rows] == list(shapes)
+    expected = [
+        (name if "0" not in name else f"{name[0]}{k}", shape) for name in shapes for k, shape in enumerate(shapes[name])
+    ]
+    assert [(spec.name, spec.shape) for spec in arch.tensors()] == expected
+
+
 def test_laws() -> None:
     rows = _table("LAWS")
     assert sum(int(row[1]) for row in rows) == LAW_BYTES
@@ -172,7 +222,7 @@ def test_errors_exist_and_are_bitstream_errors() -> None:
 def test_prose_names_the_other_constants() -> None:
     assert f"`{container.INRIMAGE.decode()}`" in TEXT
     assert f"version {container.VERSION}" in TEXT.splitlines()[0]
-    assert len(TEXT.splitlines()) < 230, "one page"
+    assert len(TEXT.splitlines()) < 400, "one page"
 
 
 def test_the_blocks_compute_every_code(code: dict[str, Any]) -> None:
@@ -197,13 +247,14 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
     parsed = read(data)
     header, sections = parsed.header, parsed.sections
     arch = unpack(data).arch
+    assert isinstance(arch, Arch)
     sizes = [spec.size for spec in arch.tensors()]
     if Tag.HALVES in sections:
         flat = list(struct.unpack(f">{arch.params}e", sections[Tag.HALVES]))
         weights = [[flat.pop(0) for _ in range(size)] for size in sizes]
     else:
         laws = [tuple(sections[Tag.LAWS][k : k + 5]) for k in range(0, 5 * len(sizes), 5)]
-        symbols = code["decode_symbols"](sections[Tag.SYMBOLS], laws, sizes)
+        symbols = code["decode_symbols"](code["Coder"](sections[Tag.SYMBOLS]), laws, sizes)
         weights = [[s * code["step_size"](law[0]) for s in part] for law, part in zip(laws, symbols, strict=True)]
     *matrices, hidden_biases, last_biases = weights
     layers, inputs, rest = [], 2, hidden_biases
@@ -255,12 +306,12 @@ def test_the_blocks_decode_long_streams_and_wide_alphabets(seed: int, code: dict
     laws = [fit_law(part, 0) for part in parts]
     payload = rangecoder.encode(list(zip(laws, parts, strict=True)))
     integers = [(law.step, law.reach, law.zero, law.decay, law.bend) for law in laws]
-    assert code["decode_symbols"](payload, integers, [300] * 4) == [part.tolist() for part in parts]
+    assert code["decode_symbols"](code["Coder"](payload), integers, [300] * 4) == [part.tolist() for part in parts]
 
 
 def test_the_blocks_refuse_what_the_coder_refuses(code: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="not a stream"):
-        code["decode_symbols"](b"\xff" * 8, [(0, 1, 128, 255, 255)], [1])
+        code["decode_symbols"](code["Coder"](b"\xff" * 8), [(0, 1, 128, 255, 255)], [1])
 
 
 def test_the_weights_are_exact_in_single_precision(make_stream: MakeStream) -> None:
@@ -268,6 +319,70 @@ def test_the_weights_are_exact_in_single_precision(make_stream: MakeStream) -> N
     assert isinstance(weights, Symbols)
     extremes = [s * law_module.step_size(code) for code in range(256) for s in (1, 3967, 3968)]
     assert np.array_equal(np.array(extremes, np.float32).astype(np.float64), extremes)
+
+
+def test_the_blocks_have_the_constants(code: dict[str, Any]) -> None:
+    assert tuple(code["CAUSAL"]) == grid.CAUSAL
+    assert tuple(code["PARENTS"]) == grid.PARENTS
+    assert code["BICUBIC"] == upsample.BICUBIC
+    assert code["UNIT"] == upsample.UNIT
+
+
+@pytest.mark.parametrize("scale", [0, 40, 116, 163, 164, 200, 255])
+def test_the_blocks_build_the_masses_to_the_last_bit(scale: int, code: dict[str, Any]) -> None:
+    table = laplace.table()
+    for fraction in (0, 1, 31, 32, 63):
+        assert code["masses"](scale, fraction) == table[scale * 64 + fraction].tolist()
+    assert code["masses"](scale) == table[laplace.TAIL + scale].tolist()
+
+
+GRIDS = [
+    ({}, GridArch(0, 2, 12, 6, (4, 3), (5,), residuals=1)),
+    ({"width": 12, "height": 3, "spread": 100.0}, GridArch(0, 1, 3, 1, (), (4, 4), "gelu", residuals=2)),
+    ({"depth": 16, "width": 9, "height": 9}, GridArch(1, 3, 14, 11, (6,), (), outputs=1)),
+    ({"width": 1, "height": 1}, GridArch(0, 0, 1, 0, (2,), (3,), "relu", residuals=0)),
+]
+
+
+@pytest.mark.parametrize(("kind", "arch"), GRIDS)
+def test_the_blocks_decode_grids(
+    kind: dict[str, Any], arch: GridArch, make_grid_stream: MakeStream, code: dict[str, Any]
+) -> None:
+    stream = make_grid_stream(arch, **kind)
+    data = pack(stream)
+    sections, header = read(data).sections, stream.header
+    specs = arch.tensors()
+    laws = [tuple(sections[Tag.LAWS][k : k + 5]) for k in range(0, 5 * len(specs), 5)]
+    coder = code["Coder"](sections[Tag.SYMBOLS])
+    symbols = code["decode_symbols"](coder, laws, [spec.size for spec in specs])
+    tensors = {
+        spec.name: (np.array(part) * code["step_size"](law[0])).reshape(spec.shape).tolist()
+        for spec, law, part in zip(specs, laws, symbols, strict=True)
+    }
+    grids: list[list[list[int]]] = []
+    for k, (rows, columns) in enumerate(arch.shapes(header.width, header.height)):
+        coded = sections[Tag.GRID][-1] >> k & 1
+        inputs = (coder, grids, rows, columns, tensors, arch.context, arch.neighbours, arch.parents)
+        grids.append(code["decode_grid"](*inputs) if coded else [[0] * columns for _ in range(rows)])
+    assert stream.latents is not None
+    assert grids == [plane.tolist() for plane in stream.latents]
+
+    size = (header.width, header.height)
+    stack = code["upsampled"](grids, tensors.get("U", []), *size, arch.finest, arch.coarsest)
+    activation = ACTIVATIONS.index(arch.activation)
+    picture = np.array(
+        [
+            [code["synthesised"](z, tensors, arch.hidden, activation, arch.w0) for z in zip(*lines, strict=True)]
+            for lines in zip(*stack, strict=True)
+        ]
+    )
+    channels = picture.transpose(2, 0, 1).tolist()
+    for k in range(arch.residuals):
+        channels = code["residual"](channels, tensors[f"R{k}"])
+    levels = np.array([[[code["level"](v, header.depth) for v in line] for line in plane] for plane in channels])
+    pixels = decode_pixels(data)
+    assert np.abs(levels.transpose(1, 2, 0) - pixels.array.astype(int)).max() <= 1
+    assert len(np.unique(levels)) > 2
 
 
 def test_the_page_is_shipped_in_the_package() -> None:

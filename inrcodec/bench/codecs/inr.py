@@ -11,7 +11,7 @@ import numpy as np
 
 from inrcodec.bench.codec import Coded, Picture
 from inrcodec.decoder import decode_pixels
-from inrcodec.encoder import EncodeOptions, Progress, Target, encode_pixels
+from inrcodec.encoder import ARCHITECTURES, EncodeOptions, Progress, Target, encode_pixels
 from inrcodec.pixels import Pixels
 
 Observer = Callable[[Progress], None]
@@ -21,7 +21,7 @@ OPTIONS = ("method", "effort", "layers", "arch", "seed", "device", "engine", "se
 
 _NUMBERS = ("effort", "seed")
 _CHOICES = {
-    "arch": ("auto", "siren"),
+    "arch": ARCHITECTURES,
     "device": ("auto", "cpu", "cuda"),
     "engine": ("auto", "numba", "torch"),
 }

@@ -137,10 +137,11 @@ def _frame(figure: Any, axes: Any, view: tuple[float, float, float, float], resu
 def _explanation(results: Results) -> str:
     """Which kind of mean is which."""
     swept = any(row.kind == SWEEP for row in results.rows)
-    dots = f"Dots{', joined where nothing was swept' if swept else ''}: every picture at exactly the target."
-    thin = "; thin lines: published" if published(results) else ""
-    lines = f"Lines: mean of operating points, another kind (over Kodak 0.1 to 0.5 dB lower at equal rate){thin}."
-    return "\n".join([dots] * bool(results.targets) + [lines] * (swept or bool(thin)))
+    dots = f"Dots, joined{' where nothing was swept' if swept else ''}: every picture at exactly the target."
+    which = "Lines" if swept else "Thin lines, published"
+    thin = "; thin lines: published" if swept and published(results) else ""
+    lines = f"{which}: mean of operating points, another kind (over Kodak 0.1 to 0.5 dB lower at equal rate){thin}."
+    return "\n".join([dots] * bool(results.targets) + [lines] * (swept or bool(published(results))))
 
 
 def _curve(axes: Any, curve: Curve) -> None:

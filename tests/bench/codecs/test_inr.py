@@ -29,7 +29,7 @@ def test_a_text_describes_a_variant() -> None:
         ("effort=high", "effort is a whole number"),
         ("effort=10", "effort runs from 1 to 9"),
         ("method=none", "no method 'none'; there are l0"),
-        ("arch=cnn", "arch is one of auto, siren"),
+        ("arch=cnn", "arch is one of auto, siren, grid"),
         ("engine=jax", "engine is one of"),
         ("layers=many", "many"),
         ("set.speed=3", "no setting 'speed'"),

@@ -1,0 +1,119 @@
+"""Latents to a range-coder stream and back, each under the law its context gives it.
+
+Grids go coarsest first. Within a grid, the latents with equal ``x + 3 y`` make a wave: none is in another's context, so
+a wave is coded in one call a round (see :mod:`inrcodec.coding.laplace`), its top row first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.coding.laplace import LawReader, codes, costs, table
+from inrcodec.coding.neighbourhood import Neighbourhood, wave_order
+from inrcodec.coding.rangecoder import Reader, Writer
+from inrcodec.coding.symbols import Symbols
+from inrcodec.errors import BitstreamError
+from inrcodec.net.context import MAX_LATENT, ContextModel
+from inrcodec.net.grid import GridArch
+
+STRIP = 1 << 13
+"""Latents whose laws are computed together when all are known, and indices coded together."""
+
+Latents = Sequence[NDArray[np.integer[Any]]]
+"""One array ``(rows, columns)`` a grid, coarsest first."""
+
+Int = NDArray[np.int32]
+
+
+def read_latents(reader: Reader, model: ContextModel, coarser: Latents, shape: tuple[int, int]) -> Int:
+    """Decode the next grid.
+
+    Args:
+        reader: the stream.
+        model: the context model.
+        coarser: the grids decoded before it.
+        shape: its rows and columns; the caller has bounded them.
+
+    Raises:
+        BitstreamError: the coder rejects the stream, or a latent is out of bounds.
+    """
+    field, grid = Neighbourhood(model.arch, coarser, shape), len(coarser)
+    waiting = 0
+    for count, places in field.steps():
+        if count != waiting:  # waves grow and shrink by one latent every three steps, and stay long in between
+            waiting, gather = count, field.gather(count)
+            evaluator, laws = model.at(grid, count), LawReader(reader, count)
+        gather.read(places, evaluator.context)
+        gather.write(places, laws.read(*evaluator.run()))
+    latents = field.plane.astype(np.int32)
+    if int(np.abs(latents).max()) > MAX_LATENT:
+        raise BitstreamError(f"a latent is over {MAX_LATENT}")
+    return latents
+
+
+def grid_laws(model: ContextModel, coarser: Latents, latents: NDArray[np.integer[Any]]) -> tuple[Int, Int]:
+    """The laws of a grid whose latents are known, in raster order.
+
+    Args:
+        model: the context model.
+        coarser: the grids before it.
+        latents: the grid.
+
+    Returns:
+        Positions in 64ths of a symbol plus 32, and indices of scales, flat.
+    """
+    shape = rows, columns = latents.shape
+    field, grid = Neighbourhood(model.arch, coarser, shape), len(coarser)
+    field.plane[:] = latents
+    centred, scale = np.empty(latents.size, np.int32), np.empty(latents.size, np.int32)
+    deep = max(1, STRIP // columns)
+    waiting = 0
+    for top in range(0, rows, deep):
+        bottom = min(top + deep, rows)
+        if bottom - top != waiting:
+            waiting = bottom - top
+            evaluator = model.at(grid, waiting * columns)
+        field.strip(top, bottom, evaluator.context)
+        piece = slice(top * columns, bottom * columns)
+        centred[piece], scale[piece] = evaluator.run()
+    return centred, scale
+
+
+def write_latents(writer: Writer, model: ContextModel, coarser: Latents, latents: NDArray[np.integer[Any]]) -> None:
+    """Code the next grid; the inverse of :func:`read_latents`."""
+    centred, scale = grid_laws(model, coarser, latents)
+    order, waves = wave_order(latents.shape)
+    symbols = latents.ravel()[order].astype(np.int32)
+    rows, indices, places, rounds = codes(symbols, centred[order], scale[order])
+    if rounds.any():
+        sending = np.lexsort((rounds, waves[places]))  # both sorts are stable
+        rows, indices = rows[sending], indices[sending]
+    for start in range(0, len(rows), STRIP):
+        piece = slice(start, start + STRIP)
+        writer.rows(indices[piece], table()[rows[piece]])
+
+
+def latent_cost(
+    arch: GridArch, weights: Symbols | Mapping[str, NDArray[np.floating[Any]]], latents: Latents
+) -> tuple[float, ...]:
+    """Bits of every grid under the very laws of the file; a grid of zeros is left out and takes none.
+
+    Args:
+        arch: the architecture.
+        weights: the context model's tensors, as symbols or as the floats they stand for.
+        latents: all grids.
+    """
+    model = ContextModel(arch, weights.exact() if isinstance(weights, Symbols) else weights)
+    return tuple(grid_cost(model, latents[:grid], plane) for grid, plane in enumerate(latents))
+
+
+def grid_cost(model: ContextModel, coarser: Latents, latents: NDArray[np.integer[Any]]) -> float:
+    """Bits of one grid; see :func:`latent_cost`."""
+    if not latents.any():
+        return 0.0
+    rows, indices, _, _ = codes(latents.ravel().astype(np.int32), *grid_laws(model, coarser, latents))
+    return float(costs()[rows, indices].sum())

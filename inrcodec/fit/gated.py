@@ -1,0 +1,129 @@
+"""Weights with gates and quantisation steps, whatever the network they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inrcodec.coding.law import step_code, step_size
+from inrcodec.fit import gates, softround
+from inrcodec.limits import MAX_SYMBOL
+from inrcodec.net.arch import Network
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """How rounding is relaxed at a step of the fit.
+
+    Attributes:
+        kind: ``none`` (float weights), ``soft`` (noisy soft-round) or ``hard`` (straight-through).
+        temperature: of the soft-round.
+        sigma: of the noise, in steps.
+    """
+
+    kind: str = "none"
+    temperature: float = 0.35
+    sigma: float = 0.22
+
+
+class GatedWeights(nn.Module):
+    """Flat weights with gates and quantisation steps: of one net, or of several with a leading axis on every tensor.
+
+    Attributes:
+        weights: ``(..., weights)``.
+        log_step: ``(..., tensors)``, logarithms of the quantisation steps.
+        log_alpha: ``(..., weights)``, locations of the gates; None where there are none (any more).
+        mask: ``(..., weights)``, what is left of purged gates.
+        tensor_of: ``(weights,)``, the tensor each weight belongs to.
+        gate_kind: ``median``, ``sample`` or ``none``.
+    """
+
+    weights: nn.Parameter
+    log_step: nn.Parameter
+    log_alpha: nn.Parameter | None
+    mask: Tensor | None
+    tensor_of: Tensor
+    gate_kind: str
+
+    def __init__(self, arch: Network) -> None:
+        super().__init__()
+        self.sizes = [spec.size for spec in arch.tensors()]
+        owner = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
+        self.register_buffer("tensor_of", owner, persistent=False)
+
+    def draw(self, source: Callable[..., Tensor]) -> Tensor:
+        """Random numbers in the shape of the weights, made on the CPU: the same ones whatever the device.
+
+        Args:
+            source: ``torch.rand`` or ``torch.randn``.
+        """
+        raise NotImplementedError
+
+    def steps(self) -> Tensor:
+        """The quantisation step of every weight, ``(..., weights)``."""
+        return torch.exp(self.log_step)[..., self.tensor_of]
+
+    def gate(self, *, sample: bool = False) -> Tensor | None:
+        """Gates of every weight, or None where there are none (any more)."""
+        if self.log_alpha is None:
+            return self.mask
+        if sample and self.gate_kind == "sample":
+            return gates.sampled_gate(self.log_alpha, self.draw(torch.rand))
+        return gates.median_gate(self.log_alpha)
+
+    def gated(self, *, sample: bool = False) -> Tensor:
+        """Weights times their gates, ``(..., weights)``."""
+        gate = self.gate(sample=sample)
+        return self.weights if gate is None else self.weights * gate
+
+    def open_probability(self) -> Tensor | None:
+        """Probability of an open gate for every weight; None without gates."""
+        return None if self.log_alpha is None else gates.open_probability(self.log_alpha)
+
+    def levels(self, *, sample: bool = False) -> Tensor:
+        """Gated weights in units of their steps, not rounded, ``(..., weights)``."""
+        return self.gated(sample=sample) / self.steps()
+
+    def effective(self, levels: Tensor, relaxation: Relaxation) -> Tensor:
+        """Weights as the net uses them, ``(..., weights)``."""
+        if relaxation.kind == "soft":
+            noise = relaxation.sigma * self.draw(torch.randn)
+            levels = softround.noisy_soft_round(levels, relaxation.temperature, noise)
+        elif relaxation.kind == "hard":
+            levels = softround.hard_round(levels)
+        return levels * self.steps()
+
+    @torch.no_grad()
+    def purge(self) -> None:
+        """Multiply the median gates into the weights; from here on closed gates are zeros that stay zero."""
+        if self.log_alpha is None:
+            return
+        gate = gates.median_gate(self.log_alpha)
+        self.weights.mul_(gate)
+        self.mask = (gate > 0).to(gate.dtype)
+        self.log_alpha = None
+
+    @torch.no_grad()
+    def snap_steps(self) -> None:
+        """Move every step to the nearest one a file can carry."""
+        codes = [step_code(step) for step in torch.exp(self.log_step).cpu().tolist()]
+        self.log_step.copy_(torch.log(torch.tensor([step_size(c) for c in codes])))
+
+
+@torch.no_grad()
+def hard_levels(model: GatedWeights) -> NDArray[np.float32]:
+    """Levels at the median gates, rounded and clipped to the largest symbol, ``(..., weights)``."""
+    levels: NDArray[np.float32] = model.levels().round().clamp(-MAX_SYMBOL, MAX_SYMBOL).cpu().numpy()
+    return levels
+
+
+def as_symbols(arch: Network, levels: NDArray[np.float32]) -> list[NDArray[np.int32]]:
+    """The levels of one net as tensors: what a file would hold now."""
+    specs = arch.tensors()
+    parts = np.split(levels.astype(np.int32), np.cumsum([spec.size for spec in specs])[:-1])
+    return [part.reshape(spec.shape) for part, spec in zip(parts, specs, strict=True)]

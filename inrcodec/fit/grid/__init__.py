@@ -1,0 +1,1 @@
+"""The fit of a modulated SIREN: latents and networks together, under one constraint."""

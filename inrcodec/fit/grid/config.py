@@ -1,0 +1,68 @@
+"""Settings of the fit of a modulated SIREN, and what each effort level spends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.effort import EFFORTS
+
+_STEPS = {1: 60, 2: 150, 3: 300, 4: 550, 5: 1_000, 6: 1_700, 7: 3_000, 8: 5_500, 9: 10_000}
+
+_LANDING = {1: 3, 2: 4}
+"""Rounds of the landing where they are not the default's."""
+
+
+@dataclass(frozen=True)
+class GridConfig(FitConfig):
+    """Settings of a fit; those of :class:`FitConfig` mean the same for the networks' weights.
+
+    Attributes:
+        latent_lr: peak learning rate of latents, in their own unit.
+        latent_betas: decay of Adam's moments for latents.
+        latent_floor: where the cosine of the latents' learning rate ends, as a multiple of its peak.
+        floor: the same for the networks.
+        gain: symbols to a latent's unit, so that a step of ``latent_lr`` moves a symbol by ``gain latent_lr``.
+        headroom: budget at the start of the fit, as a multiple of the real one; it is down to 1 half way. Too little
+            room early kills latents that never come back.
+    """
+
+    steps: int = 1_000
+    lr: float = 1e-2
+    warmup: int = 20
+    optimizer: str = "soap"
+    betas: tuple[float, float] = (0.95, 0.95)
+    press: float = 0.8
+    finish: float = 0.08
+    settle: tuple[float, float] = (1.0, 0.3)
+    multiplier: float = 1.0
+    dual_lr: float = 0.015
+    dual_gain: float = 20.0
+    aim: float = 0.995
+    landing: int = 8
+    latent_lr: float = 1e-2
+    latent_betas: tuple[float, float] = (0.8, 0.95)
+    latent_floor: float = 0.01
+    floor: float = 0.1
+    gain: float = 16.0
+    headroom: float = 1.6
+
+
+_ORDINARY = 768 * 512
+"""Pixels of a picture that the ladder is made for; a smaller one takes more steps, as each costs it less."""
+
+_MANY = 8
+"""The most that smallness multiplies steps by."""
+
+
+def grid_effort(effort: int, pixels: int = _ORDINARY) -> GridConfig:
+    """Settings of an effort level for a picture of so many pixels.
+
+    Raises:
+        ValueError: not 1 to 9.
+    """
+    if effort not in EFFORTS:
+        raise ValueError(f"effort runs from 1 to 9, not {effort}")
+    default = GridConfig()
+    steps = round(_STEPS[effort] * min(max(_ORDINARY / pixels, 1.0), _MANY))
+    return replace(default, steps=steps, landing=_LANDING.get(effort, default.landing))

@@ -1,0 +1,282 @@
+"""The fit of a modulated SIREN: latents and networks together, under one constraint.
+
+Every step sees the whole picture. Latents are soft-rounded with noise, less and less so; networks are plain floats at
+first, get quantisation steps and gates once ``press`` of the steps are done, and for the last part (``finish``) latents
+are rounded for real (see :mod:`inrcodec.fit.grid.landing`) and rest while the networks settle on them, rounded too. The
+multiplier follows the bits of latents and weights rounded for real, all the way.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inrcodec.coding.law import step_code, step_size
+from inrcodec.fit.descent import Diverged, Pulse
+from inrcodec.fit.gated import Relaxation, hard_levels
+from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.landing import GridSearch
+from inrcodec.fit.grid.model import GridNetworks, matrices
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.steps import search_steps
+from inrcodec.fit.muon import Muon
+from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
+from inrcodec.fit.rate import CostCurve, expected_bits
+from inrcodec.fit.soap import ScaledAdam, Soap
+from inrcodec.fit.train import appraise
+from inrcodec.net.context import MAX_LATENT
+from inrcodec.net.grid import GridArch
+
+_BANK = 1 << 18
+"""Noise is drawn once, this much longer than the latents, and read from a new place every step."""
+
+
+class GridDescent:
+    """One fit in progress; :meth:`step` advances it, :meth:`state_dict` freezes it.
+
+    Args:
+        scene: the picture.
+        arch: the architecture.
+        config: settings.
+        budget: bits that latents and weights may take.
+        seed: of the initialisation and the noise.
+    """
+
+    def __init__(self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int = 0) -> None:
+        self.scene, self.arch, self.config, self.budget, self.seed = scene, arch, config, budget, seed
+        device = scene.samples.device
+        self.networks = GridNetworks(arch, scene.mean(), gate_kind=config.gates, droprate=config.droprate, seed=seed)
+        self.networks.to(device)
+        count = arch.latents(scene.width, scene.height)
+        self.latents = nn.Parameter(torch.zeros(count, device=device))
+        generator = torch.Generator().manual_seed((seed + 1) % 2**63)
+        self.bank = torch.randn(count + _BANK, generator=generator).to(device)
+        self.flat_error = float(scene.samples.var((1, 2), correction=0).mean())
+        self.problem = RateProblem(config.multiplier, 1, device)
+        self.primals = self._optimizers()
+        self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
+        self.dual = dual_optimizer(self.problem, config)
+        self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
+        self.done = 0
+        self.time = 0.0
+        self.pressed = self.finishing = False
+        self.curve: CostCurve | None = None
+        self.weight_bits = math.nan
+        self.bits = math.nan
+        self.mse = self.flat_error
+        self.rounded: Tensor | None = None
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Of latents, of weights, of steps and gates."""
+        config, networks = self.config, self.networks
+        latents = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas, fused=True)
+        scale = torch.ones(networks.weights.numel())
+        if config.optimizer == "soap":
+            blocks = matrices(self.arch)
+            weights: torch.optim.Optimizer = Soap(
+                networks.weights, blocks, scale, lr=config.lr, betas=config.betas, refresh=config.refresh
+            )
+        elif config.optimizer == "muon":
+            weights = Muon(networks.weights, matrices(self.arch), scale, lr=config.lr, betas=config.betas)
+        else:
+            weights = ScaledAdam(networks.weights, scale, lr=config.lr, betas=config.betas)
+        rest: list[dict[str, object]] = [{"params": [networks.log_step], "lr": config.step_lr}]
+        if networks.log_alpha is not None:
+            rest.append({"params": [networks.log_alpha], "lr": config.gate_lr})
+        return [latents, weights, torch.optim.Adam(rest)]
+
+    @property
+    def progress(self) -> float:
+        """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
+        return max(self.done / self.config.steps, self.time)
+
+    @property
+    def goal(self) -> float:
+        """Bits the fit aims at now."""
+        early = max(0.0, 1 - self.progress / 0.5)
+        return self.budget * self.config.aim * (1 + (self.config.headroom - 1) * early)
+
+    def step(self) -> None:
+        """One optimiser step.
+
+        Raises:
+            Diverged: it was one too many.
+        """
+        if not self.pressed and self.progress >= self.config.press:
+            self.begin_press()
+        if not self.finishing and self.progress >= 1 - self.config.finish:
+            self.begin_finish()
+        strict = None
+        if self.done % self.config.measure == 0 or math.isnan(self.weight_bits):
+            strict = self.measure() / self.goal - 1
+            if self.done * 10 < self.config.steps:
+                strict = None  # latents have only begun to grow
+        self._schedule()
+        self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
+        if self.config.dual_restarts and strict is not None:
+            self.problem.restart(torch.tensor(strict <= 0))
+        self.done += 1
+
+    def _schedule(self) -> None:
+        """Learning rates of this step."""
+        config = self.config
+        warm = min(1.0, (self.done + 1) / max(1, config.warmup))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / (1 - config.finish))))
+        soft, hard = config.settle
+        settled = hard if self.finishing else soft if self.pressed else 1.0
+        factors = (
+            config.latent_floor + (1 - config.latent_floor) * cosine,
+            warm * settled * (config.floor + (1 - config.floor) * cosine),
+            1.0 if self.pressed and not self.finishing else 0.0,
+        )
+        for primal, peaks, factor in zip(self.primals, self.peaks, factors, strict=True):
+            for group, peak in zip(primal.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
+
+    def relaxation(self) -> Relaxation:
+        """How latents are rounded at this point of the fit."""
+        if self.finishing:
+            return Relaxation("hard")
+        t = min(1.0, self.progress / (1 - self.config.finish))
+        (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
+        return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
+
+    def symbols(self) -> Tensor:
+        """Latents rounded for real."""
+        if self.rounded is not None:
+            return self.rounded
+        return torch.round(self.latents.detach() * self.config.gain).clamp(-MAX_LATENT, MAX_LATENT)
+
+    def hard_weights(self) -> Tensor:
+        """Weights as a file would carry them now."""
+        levels = torch.from_numpy(hard_levels(self.networks)).to(self.latents.device)
+        return (levels * self.networks.steps()).detach()
+
+    def measure(self) -> float:
+        """Bits of everything rounded for real; also refits the laws of the weights."""
+        laws, self.weight_bits = appraise(self.arch, hard_levels(self.networks))
+        self.curve = CostCurve.of(laws, self.latents.device)
+        with torch.no_grad():
+            flat = self.hard_weights() if self.pressed else self.networks.weights.detach()
+            self.bits = float(self.scene.bits(self.arch, flat, self.symbols())) + self.weight_bits
+        return self.bits
+
+    def _cmp_state(self, strict: float | None) -> dict[str, object]:
+        config, networks, how = self.config, self.networks, self.relaxation()
+        if self.rounded is not None:
+            latents = self.rounded
+        else:
+            place = (self.done * 7919 + self.seed) % _BANK
+            noise = self.bank[place : place + self.latents.numel()].clone()
+            latents = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
+        weight_bits: Tensor | float = self.weight_bits
+        if self.pressed:
+            assert self.curve is not None
+            levels = networks.levels(sample=True)
+            flat = networks.effective(levels, how)
+            weight_bits = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
+        else:
+            flat = networks.weights
+        bits = self.scene.bits(self.arch, flat, latents) + weight_bits
+        mse = self.scene.mse(self.arch, flat, latents)
+        self.mse = float(mse.detach())
+        if not math.isfinite(self.mse):
+            raise Diverged("the error is not finite any more")
+        violation = (bits / self.goal - 1).reshape(1)
+        return {"log_mse": torch.log(mse + 1e-12), "violation": violation, "strict": strict}
+
+    def begin_press(self) -> None:
+        """Give weights their quantisation steps, and gates a price."""
+        self.check()
+        self.pressed = True
+        start = [step_code(math.exp(log)) for log in self.networks.log_step.detach().cpu().tolist()]
+        weights, price = self.networks.weights.detach(), self.problem.multiplier
+        codes = search_steps(self.scene, self.arch, weights, self.symbols(), start, price, self.goal)
+        with torch.no_grad():
+            self.networks.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
+
+    def begin_finish(self) -> None:
+        """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
+        self.networks.purge()
+        self.networks.snap_steps()
+        self.finishing = True
+        search = GridSearch(self.scene, self.fitted())
+        search.refine(self.budget * self.config.aim - sum(search.weights.tensor_bits()), self.config.landing)
+        self._freeze(torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device))
+
+    def _freeze(self, rounded: Tensor) -> None:
+        """From here only weights move."""
+        self.finishing, self.rounded = True, rounded
+        self.networks.log_alpha = None
+        for frozen in (self.networks.log_step, self.latents):
+            frozen.requires_grad_(False)
+            frozen.grad = None  # an optimiser passes over what has no gradient
+
+    def check(self) -> None:
+        """Refuse to go on from a fit that is worse than none.
+
+        Raises:
+            Diverged: it is.
+        """
+        if self.mse > 1.5 * self.flat_error + 1e-3:
+            raise Diverged(f"an error of {self.mse:.3g} is worse than that of a flat picture, {self.flat_error:.3g}")
+
+    def pulse(self) -> Pulse:
+        """How the fit stands."""
+        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
+
+    def fitted(self) -> FittedGrid:
+        """Hand on what there is, rounded for real if it was not yet."""
+        if not self.pressed:
+            self.begin_press()
+        if not self.finishing:
+            self.begin_finish()
+        weights = self.networks.gated().detach().cpu().numpy()
+        codes = tuple(step_code(step) for step in torch.exp(self.networks.log_step.detach()).cpu().tolist())
+        near = (self.latents.detach() * self.config.gain if self.rounded is None else self.rounded).cpu().numpy()
+        return FittedGrid(self.arch, weights, codes, near.astype(np.float32), self.problem.multiplier, self.done)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides the rest of the fit, in plain types and tensors."""
+        return {
+            "done": self.done,
+            "time": self.time,
+            "pressed": self.pressed,
+            "finishing": self.finishing,
+            "mse": self.mse,
+            "bits": self.bits,
+            "weight_bits": self.weight_bits,
+            "networks": self.networks.state_dict(),
+            "mask": self.networks.mask,
+            "generator": self.networks.generator.get_state(),
+            "latents": self.latents.detach(),
+            "rounded": self.rounded,
+            "primal": [primal.state_dict() for primal in self.primals],
+            "dual": self.dual.state_dict()["state"],
+            "multiplier": self.problem.state_dict(),
+            "curve": None if self.curve is None else list(self.curve.rows()),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict` of a fit of the same picture, settings and seed."""
+        device = self.latents.device
+        self.pressed = state["pressed"]
+        if state["finishing"]:
+            self._freeze(state["rounded"].to(device))
+        self.done, self.time, self.mse = state["done"], state["time"], state["mse"]
+        self.bits, self.weight_bits = state["bits"], state["weight_bits"]
+        self.networks.load_state_dict(state["networks"])
+        self.networks.mask = None if state["mask"] is None else state["mask"].to(device)
+        self.networks.generator.set_state(state["generator"])
+        with torch.no_grad():
+            self.latents.copy_(state["latents"])
+        for primal, saved in zip(self.primals, state["primal"], strict=True):
+            primal.load_state_dict(saved)
+        self.dual.load_state_dict({**self.dual.state_dict(), "state": state["dual"]})
+        self.problem.load_state_dict(state["multiplier"])
+        self.curve = None if state["curve"] is None else CostCurve(*(row.to(device) for row in state["curve"]))

@@ -1,0 +1,60 @@
+"""What the fit of a modulated SIREN hands on to the landing, and what a checkpoint keeps of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inrcodec.net.grid import GridArch
+
+
+@dataclass(frozen=True)
+class FittedGrid:
+    """What a fit hands on.
+
+    Attributes:
+        arch: the architecture.
+        weights: float32 weights of all networks after gates, ``(params,)``.
+        step_codes: quantisation step of each tensor.
+        latents: float32, ``(latents,)``, in symbols: what their rounding is near to.
+        multiplier: price of the budget at the end, -dlnMSE/dlnbits.
+        steps: optimiser steps taken.
+    """
+
+    arch: GridArch
+    weights: NDArray[np.float32]
+    step_codes: tuple[int, ...]
+    latents: NDArray[np.float32]
+    multiplier: float
+    steps: int
+
+    @property
+    def digest(self) -> str:
+        """Short name of this very outcome."""
+        return hashlib.sha256(self.weights.tobytes() + self.latents.tobytes()).hexdigest()[:16]
+
+    def state(self) -> dict[str, Any]:
+        """Plain types and tensors, for a checkpoint."""
+        return {
+            "arch": asdict(self.arch),
+            "weights": torch.from_numpy(self.weights),
+            "step_codes": list(self.step_codes),
+            "latents": torch.from_numpy(self.latents),
+            "multiplier": self.multiplier,
+            "steps": self.steps,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedGrid:
+        """The inverse of :meth:`state`."""
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in state["arch"].items()
+        }
+        weights, latents = state["weights"].numpy(), state["latents"].numpy()
+        codes = tuple(state["step_codes"])
+        return cls(GridArch(**fields), weights, codes, latents, state["multiplier"], state["steps"])

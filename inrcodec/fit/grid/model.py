@@ -1,0 +1,91 @@
+"""The networks of a modulated SIREN as one vector of gated weights: context model, upsampling filters, synthesiser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from inrcodec.coding.law import step_code, step_size
+from inrcodec.fit import gates
+from inrcodec.fit.gated import GatedWeights
+from inrcodec.fit.soap import Block
+from inrcodec.net.arch import TensorSpec
+from inrcodec.net.grid import GridArch
+
+_STEP = 2.0**-5
+"""Quantisation step that weights are priced with until steps are searched (see :mod:`inrcodec.fit.grid.steps`)."""
+
+
+class GridNetworks(GatedWeights):
+    """All networks of one modulated SIREN; weights are one flat parameter in file order.
+
+    Args:
+        arch: the architecture.
+        mean: mean colour, ``(outputs,)``; the output bias starts there.
+        gate_kind: ``median``, ``sample`` or ``none``.
+        droprate: initial probability of a closed gate.
+        seed: of the initialisation and of all noise.
+    """
+
+    def __init__(
+        self, arch: GridArch, mean: Tensor, *, gate_kind: str = "none", droprate: float = 0.05, seed: int = 0
+    ) -> None:
+        super().__init__(arch)
+        self.arch, self.gate_kind = arch, gate_kind
+        self.generator = torch.Generator().manual_seed(seed % 2**63)
+        initial = [initial_tensor(arch, spec, mean, self.generator) for spec in arch.tensors()]
+        self.weights = nn.Parameter(torch.cat([tensor.reshape(-1) for tensor in initial]))
+        start = math.log(step_size(step_code(_STEP)))
+        self.log_step = nn.Parameter(torch.full((len(self.sizes),), start))
+        self.log_alpha = None
+        self.mask = None
+        if gate_kind != "none":
+            self.log_alpha = nn.Parameter(gates.initial_log_alpha(sum(self.sizes), droprate, self.generator))
+
+    def draw(self, source: Callable[..., Tensor]) -> Tensor:
+        """Random numbers from the networks' own generator."""
+        return source(self.weights.shape, generator=self.generator).to(self.weights, non_blocking=True)
+
+
+def initial_tensor(arch: GridArch, spec: TensorSpec, mean: Tensor, generator: torch.Generator) -> Tensor:
+    """Where the fit of a tensor starts.
+
+    The synthesiser starts as a SIREN (Sitzmann et al. 2020, section 3.2) whose output is the mean colour and little
+    else; the context model starts with one law for all latents, of scale 1; filters start as what they are added to.
+
+    Args:
+        arch: the architecture.
+        spec: the tensor.
+        mean: mean colour.
+        generator: source of randomness.
+    """
+
+    def uniform(bound: float) -> Tensor:
+        return (torch.rand(spec.shape, generator=generator) * 2 - 1) * bound
+
+    frequency = arch.w0 / 8 if arch.activation == "sine" else 1.0
+    inputs = spec.shape[-1]
+    if spec.name == "S.bias":
+        bias = uniform(1 / frequency)
+        bias[-arch.outputs :] = mean
+        return bias
+    if spec.name == "S.out":
+        return uniform(0.2 * math.sqrt(3.0 / inputs))
+    if spec.name[0] == "S":
+        return uniform(math.sqrt(6.0 / inputs) / frequency)
+    if spec.name[0] == "C" and spec.name not in ("C.out", "C.bias"):
+        return uniform(0.5 * math.sqrt(3.0 / inputs))
+    return torch.zeros(spec.shape)
+
+
+def matrices(arch: GridArch) -> tuple[Block, ...]:
+    """Where the matrices lie that an optimiser may treat as such."""
+    blocks, at = [], 0
+    for spec in arch.tensors():
+        if spec.name[0] in "CS" and len(spec.shape) == 2 and spec.name != "C.bias":
+            blocks.append(Block(at, 1, *spec.shape))
+        at += spec.size
+    return tuple(blocks)

@@ -1,0 +1,53 @@
+"""The engine of plain torch: the reference, and what runs on a GPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inrcodec.fit.grid import reference
+from inrcodec.fit.softround import noisy_soft_round
+from inrcodec.net.grid import GridArch
+
+
+def tensors_of(arch: GridArch, flat: Tensor) -> dict[str, Tensor]:
+    """Tensors by name, views of the flat vector ``(params,)``."""
+    specs = arch.tensors()
+    parts = torch.split(flat, [spec.size for spec in specs])
+    return {spec.name: part.view(spec.shape) for spec, part in zip(specs, parts, strict=True)}
+
+
+def planes_of(arch: GridArch, width: int, height: int, latents: Tensor) -> list[Tensor]:
+    """Grids ``(rows, columns)``, coarsest first, views of the flat latents."""
+    shapes = arch.shapes(width, height)
+    parts = torch.split(latents, [rows * columns for rows, columns in shapes])
+    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def latent_bits(arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor) -> Tensor:
+    """Bits of all latents; see :func:`inrcodec.fit.grid.context.latent_bits`."""
+    return reference.latent_bits(arch, tensors_of(arch, flat), planes_of(arch, width, height, latents))
+
+
+def mse(arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error; see :func:`inrcodec.fit.grid.synthesis.mse`."""
+    height, width = target.shape[1:]
+    return reference.mse(arch, tensors_of(arch, flat), planes_of(arch, width, height, latents), target)
+
+
+def relaxed(latents: Tensor, gain: float, temperature: float, sigma: float, noise: Tensor) -> Tensor:
+    """Latents times ``gain``, soft-rounded around noise."""
+    return noisy_soft_round(latents * gain, temperature, sigma * noise)
+
+
+@torch.no_grad()
+def laws(
+    arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Position and log-scale of every latent's law; see :func:`inrcodec.fit.grid.context.grid_laws`."""
+    tensors, planes = tensors_of(arch, flat), planes_of(arch, width, height, latents)
+    pairs = [reference.laws(arch, tensors, planes, grid) for grid in range(arch.grids)]
+    position, scale = (torch.cat([pair[k].reshape(-1) for pair in pairs]).cpu().numpy() for k in range(2))
+    return position, scale

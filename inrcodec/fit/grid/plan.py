@@ -1,0 +1,39 @@
+"""What an encode with latent grids would do, without doing it."""
+
+from __future__ import annotations
+
+import math
+
+from inrcodec.encoder import EncodeOptions, Plan, Target
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.grid.config import grid_effort
+from inrcodec.fit.grid.sizing import auto_grid
+from inrcodec.format.container import Header
+from inrcodec.net.grid import GridArch
+
+_ANCHOR, _SLOPE = 28.5, 4.0
+"""PSNR of a typical picture at 0.15 bpp, and dB for every factor e of rate."""
+
+
+def guess(header: Header, psnr: float) -> int:
+    """Bytes that a typical picture takes to reach a PSNR."""
+    bpp = 0.15 * math.exp((psnr - _ANCHOR) / _SLOPE)
+    return max(120, round(min(bpp, 8.0) * header.pixels / 8))
+
+
+def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
+    """See :func:`inrcodec.encoder.plan`."""
+    config = grid_effort(options.effort, header.pixels).override(options.overrides)
+    cap = target.cap(header.pixels)
+    arch = auto_grid(header, cap if cap is not None else guess(header, target.value))
+    seconds = expected_seconds(arch, config, header) * (1 if cap is not None else 3)
+    if options.max_time is not None:
+        seconds = min(seconds, options.max_time)
+    return Plan(str(arch), arch.params, config.steps, cap, seconds, options.method)
+
+
+def expected_seconds(arch: GridArch, config: FitConfig, header: Header) -> float:
+    """Rough wall time of a fit and its landing on two ordinary cores, in seconds."""
+    latents = arch.latents(header.width, header.height)
+    step = 2e-3 + 3.5e-8 * latents + 6e-8 * header.pixels
+    return 2.0 + config.steps * step + 30 * config.landing * step

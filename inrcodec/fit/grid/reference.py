@@ -1,0 +1,151 @@
+"""The modulated SIREN in plain torch: what the kernels are tested against, and what runs on a GPU.
+
+Latents here are float tensors in units of a symbol: soft-rounded during the fit, integers at its end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from inrcodec.net.grid import CAUSAL, PARENTS, GridArch
+from inrcodec.net.upsample import BICUBIC, UNIT
+
+LOWEST, HIGHEST = -5.0, 6.0
+"""Bounds of the log-scale."""
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sine": torch.sin, "relu": functional.relu, "gelu": functional.gelu,
+}  # fmt: skip
+
+
+def contexts(arch: GridArch, planes: Sequence[Tensor], grid: int) -> Tensor:
+    """Context of every latent of a grid, ``(inputs, rows, columns)``; zeros outside.
+
+    Args:
+        arch: the architecture.
+        planes: latents ``(rows, columns)`` of each grid, coarsest first.
+        grid: index into ``planes``.
+    """
+    plane = planes[grid]
+    rows, columns = plane.shape
+    padded = functional.pad(plane, (3, 3, 3, 0))
+    found = [padded[3 + dy : 3 + dy + rows, 3 + dx : 3 + dx + columns] for dy, dx in CAUSAL[: arch.neighbours]]
+    for up, dy, dx in PARENTS[: arch.parents]:
+        if grid < up:
+            found.append(torch.zeros_like(plane))
+            continue
+        parent = functional.pad(planes[grid - up], (1, 1, 1, 1))
+        height, width = planes[grid - up].shape
+        shifted = parent[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
+        repeated = shifted.repeat_interleave(1 << up, 0).repeat_interleave(1 << up, 1)
+        found.append(repeated[:rows, :columns])
+    return torch.stack(found)
+
+
+def laws(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], grid: int) -> tuple[Tensor, Tensor]:
+    """Position and log-scale of the Laplace law of every latent of a grid, each ``(rows, columns)``."""
+    context = contexts(arch, planes, grid)
+    flat = context.reshape(arch.inputs, -1)
+    biases = torch.split(tensors["C.bias"][grid], [*arch.context, 2])
+    h = flat
+    for k, bias in enumerate(biases[:-1]):
+        h = functional.relu(tensors[f"C{k}"] @ h + bias[:, None])
+    seen = torch.cat([h, flat]) if arch.context else flat
+    out = tensors["C.out"] @ seen + biases[-1][:, None]
+    position, log_scale = out.reshape(2, *planes[grid].shape)
+    return position, log_scale.clamp(LOWEST, HIGHEST)
+
+
+def laplace_bits(latents: Tensor, position: Tensor, log_scale: Tensor) -> Tensor:
+    """Bits of latents under Laplace laws integrated over the unit interval around each, elementwise.
+
+    With distance d and scale b the probability is ``(1 - e^(-1/b)) / 2 e^(-(d - 1/2)/b)`` from d = 1/2 on and
+    ``1 - (e^(-(1/2 - d)/b) + e^(-(1/2 + d)/b)) / 2`` below.
+    """
+    distance = (latents - position).abs()
+    rate = torch.exp(-log_scale)  # 1 / b
+    far = (distance - 0.5).clamp(min=0) * rate - torch.log(-torch.expm1(-rate) / 2)
+    inside = distance.clamp(max=0.5)
+    near = -torch.log(1 - (torch.exp((inside - 0.5) * rate) + torch.exp(-(inside + 0.5) * rate)) / 2)
+    return torch.where(distance < 0.5, near, far) / math.log(2)
+
+
+def latent_bits(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor]) -> Tensor:
+    """Bits of all latents, a scalar differentiable in weights and latents."""
+    total = planes[0].new_zeros(())
+    for grid, plane in enumerate(planes):
+        total = total + laplace_bits(plane, *laws(arch, tensors, planes, grid)).sum()
+    return total
+
+
+def double(planes: Tensor, taps: Tensor, rows: int, columns: int) -> Tensor:
+    """Two-fold separable upsampling of ``(n, h, w)`` to ``(n, rows, columns)``, edges repeated.
+
+    Sample 2i is ``sum_j taps[j] x[i - 2 + j]``, sample 2i + 1 its mirror image ``sum_j taps[j] x[i + 2 - j]``.
+
+    Args:
+        planes: what is enlarged.
+        taps: ``(4,)``.
+        rows: 2h or 2h - 1.
+        columns: 2w or 2w - 1.
+    """
+    for dim, size in ((1, rows), (2, columns)):
+        moved = planes.movedim(dim, -1)
+        length = moved.shape[-1]
+        padded = torch.cat([moved[..., :1], moved[..., :1], moved, moved[..., -1:], moved[..., -1:]], -1)
+        left = torch.stack([taps[j] * padded[..., j : j + length] for j in range(4)]).sum(0)
+        right = torch.stack([taps[j] * padded[..., 4 - j : 4 - j + length] for j in range(4)]).sum(0)
+        both = torch.stack([left, right], -1).flatten(-2)[..., :size]
+        planes = both.movedim(-1, dim)
+    return planes
+
+
+def upsampled(
+    arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
+) -> Tensor:
+    """All grids at full size, ``(grids, height, width)``, coarsest first.
+
+    Args:
+        arch: the architecture.
+        tensors: its tensors.
+        planes: latents of each grid.
+        sizes: ``(rows, columns)`` of the octaves coarsest - 1 .. 0: what each rung of the ladder leads to.
+    """
+    stack = planes[0][None]
+    base = stack.new_tensor(BICUBIC)
+    for rung, (rows, columns) in enumerate(sizes[: arch.coarsest]):
+        stack = double(stack, base + tensors["U"][rung], rows, columns)
+        if rung + 1 < len(planes):
+            stack = torch.cat([stack, planes[rung + 1][None]])
+    return stack * UNIT
+
+
+def synthesise(arch: GridArch, tensors: Mapping[str, Tensor], stack: Tensor) -> Tensor:
+    """Samples ``(outputs, height, width)`` from the upsampled grids ``(grids, height, width)``."""
+    flat = stack.flatten(1)
+    biases = torch.split(tensors["S.bias"], [*arch.hidden, arch.outputs])
+    act = _ACTIVATIONS[arch.activation]
+    frequency = arch.w0 / 8 if arch.activation == "sine" else 1.0
+    h = flat
+    for k, bias in enumerate(biases[:-1]):
+        h = act(frequency * (tensors[f"S{k}"] @ h + bias[:, None]))
+    seen = torch.cat([h, flat]) if arch.hidden else flat
+    picture = (tensors["S.out"] @ seen + biases[-1][:, None]).reshape(arch.outputs, *stack.shape[1:])
+    for k in range(arch.residuals):
+        padded = functional.pad(picture[None], (1, 1, 1, 1), mode="replicate")
+        picture = picture + functional.conv2d(padded, tensors[f"R{k}"])[0]
+    return picture
+
+
+def mse(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], target: Tensor) -> Tensor:
+    """Mean squared error of the picture against ``target`` ``(outputs, height, width)``."""
+    height, width = target.shape[1:]
+    sizes = [(-(-height >> o), -(-width >> o)) for o in range(arch.coarsest - 1, -1, -1)]
+    picture = synthesise(arch, tensors, upsampled(arch, tensors, planes, sizes))
+    return (picture - target).square().mean()

@@ -1,0 +1,53 @@
+"""The picture as the fit of a modulated SIREN sees it, and the two figures it is judged by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inrcodec.fit.grid.engine import GridEngine
+from inrcodec.net.grid import GridArch
+from inrcodec.pixels import Pixels
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A picture.
+
+    Attributes:
+        samples: ``(channels, height, width)`` values in [0, 1].
+        engine: what runs networks over it.
+    """
+
+    samples: Tensor
+    engine: GridEngine
+
+    @classmethod
+    def of(cls, pixels: Pixels, engine: GridEngine, device: torch.device | str = "cpu") -> Scene:
+        """A picture on the fit's device."""
+        unit = torch.from_numpy(pixels.unit()).view(pixels.height, pixels.width, pixels.channels)
+        return cls(unit.permute(2, 0, 1).contiguous().to(device), engine)
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.samples.shape[2])
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.samples.shape[1])
+
+    def mean(self) -> Tensor:
+        """Mean colour, ``(channels,)``, on the CPU."""
+        return self.samples.mean((1, 2)).cpu()
+
+    def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
+        """Bits of the latents."""
+        return self.engine.latent_bits(arch, self.width, self.height, flat, latents)
+
+    def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
+        """Mean squared error of the picture that is drawn, not clipped."""
+        return self.engine.mse(arch, flat, latents, self.samples)

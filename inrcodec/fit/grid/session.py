@@ -1,0 +1,122 @@
+"""One encode with latent grids."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+
+from inrcodec.coding.symbols import Symbols
+from inrcodec.fit.candidate import Candidate
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.engine import reference
+from inrcodec.fit.grid.config import GridConfig, grid_effort
+from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.engine import grid_engine
+from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.landing import Ints, land_grid
+from inrcodec.fit.grid.plan import guess
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.sizing import auto_grid, smallest_grid
+from inrcodec.fit.machine import warm_up
+from inrcodec.fit.session import Session
+from inrcodec.format.stream import Stream, overhead, pack
+from inrcodec.net.grid import GridArch
+
+
+class GridSession(Session):
+    """An encode with latent grids; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
+
+    def settings(self) -> FitConfig:
+        """What the fit is to do.
+
+        Raises:
+            ValueError: the method or an option is not for grids.
+        """
+        if self.options.method != "l0":
+            raise ValueError(f"the method {self.options.method} is not for latent grids; use --arch siren")
+        if self.options.layers is not None:
+            raise ValueError("--layers is for --arch siren")
+        return grid_effort(self.options.effort, self.header.pixels).override(self.options.overrides)
+
+    def look(self, device: torch.device) -> None:
+        """Put the picture in the form that fits take."""
+        self.scene = Scene.of(self.pixels, grid_engine(self.options.engine, device.type), device)
+
+    @staticmethod
+    def restore(state: dict[str, Any]) -> Any:
+        """The outcome of a fit from a checkpoint."""
+        return FittedGrid.from_state(state)
+
+    def warm_up(self) -> None:
+        """Get the kernels ready; if that takes long, they are being compiled, and somebody is waiting."""
+        if self.engine is reference:
+            return
+
+        class Kernels:
+            """What has to be ready."""
+
+            @staticmethod
+            def warm_up() -> None:
+                """One step of the smallest picture."""
+                arch = GridArch(0, 0)
+                scene = Scene(torch.zeros(3, 1, 1), self.scene.engine)
+                descent = GridDescent(scene, arch, GridConfig(steps=1, gates="none"), 100.0)
+                descent.step()
+
+        warm_up(cast("Any", Kernels), lambda: self.teller.tell("compile", 0, 0))
+
+    def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
+        """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
+        config = config or self.config
+        arch = auto_grid(self.header, cap)
+        budget = self._budget(arch, cap)
+        fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
+        self.steps += fitted.steps
+        return self._landed(cast("Any", fitted), cap, config)
+
+    def refit(self, base: Candidate, cap: int) -> Candidate:
+        """The same fit, landed on another cap."""
+        return self._landed(cast("Any", base.fitted), cap, self.config)
+
+    def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
+        """A fit that is about to begin."""
+        assert budget is not None
+        return GridDescent(self.scene, arch, cast("GridConfig", config), budget, seed)
+
+    def race(self, *_: Any) -> int:
+        """The seed of a fit: nobody races here."""
+        return self.options.seed
+
+    def _budget(self, arch: GridArch, cap: int) -> float:
+        """Bits left for latents and weights in a file of ``cap`` bytes."""
+        return float(max(1, 8 * (cap - overhead(self.header, arch, cap))))
+
+    def _landed(self, fitted: FittedGrid, cap: int, config: FitConfig) -> Candidate:
+        arch = fitted.arch
+
+        def stream(weights: Symbols, latents: tuple[Ints, ...]) -> Stream:
+            return Stream(self.header, arch, weights, latents)
+
+        self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
+        try:
+            landed = land_grid(
+                self.scene,
+                fitted,
+                cap,
+                self._budget(arch, cap),
+                lambda weights, latents: len(pack(stream(weights, latents))),
+                rounds=config.landing,
+                stop=self.ending,
+            )
+        except ValueError:
+            raise self._too_small(cap, cast("Any", arch)) from None
+        return Candidate.of(self.pixels, stream(landed.weights, landed.latents), cap, cast("Any", fitted))
+
+    def guess(self, psnr: float) -> int:
+        """Bytes that a typical picture takes to reach a PSNR."""
+        return guess(self.header, psnr)
+
+    def smallest(self) -> int:
+        """Bytes of the smallest file there is for the picture."""
+        return smallest_grid(self.header, auto_grid(self.header, 0))

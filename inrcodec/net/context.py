@@ -1,0 +1,152 @@
+"""The context model in exact integer arithmetic: the same laws on every machine, whatever its BLAS.
+
+Every number below is a float64 that holds a multiple of a power of two, of at most 53 bits from that power up, so
+that sums and products are exact in any order. In the units written:
+
+    context           1        integers below 2^15
+    C0 .. C(k)        2^-12    |w| < 2^6:  integers below 2^18;   biases |b| < 2^12:  below 2^24
+    h_1 .. h_k        2^-10    floor(x + 1/2), cut to 0 .. 2^24 - 1
+    C.out, position   2^-12    like C0; the sum counts 64ths of a symbol in steps of 2^-16
+    C.out, log-scale  2^-8     of 1/16 octave: integers below 2^18;   bias below 2^24;   the sum is in steps of 2^-18
+
+At most 128 + 25 terms of at most 2^(24+18) steps each, and 25 more of 2^(15+18+10), add up to less than 2^50 steps.
+Weights beyond the bounds are cut to them. No exp, log, sine or division has a part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.net.grid import GridArch
+
+FRACTIONS = 64
+"""Positions of a law to the symbol."""
+
+PER_OCTAVE = 16
+"""Scales of a law to the octave: index s stands for ``2^((s - UNIT_SCALE) / 16)``."""
+
+UNIT_SCALE = 116
+"""The index of scale 1."""
+
+SCALES = 256
+"""Scales of a law: from 2^-7.25 (e^-5.03) to nearly 2^8.69 (e^6.02)."""
+
+MAX_LATENT = 4095
+"""Largest magnitude of a latent, and of the position of its law."""
+
+PER_NAT = 23.083120654223414
+"""Scale indices to a factor e: 16 / ln 2. What is written here is what counts, not the logarithm of any machine."""
+
+_WEIGHT, _BIAS = float((1 << 18) - 1), float((1 << 24) - 1)
+_CUT = float((1 << 24) - 1)
+
+Float = NDArray[np.float64]
+
+
+def _fixed(values: Float, unit: float, bound: float) -> Float:
+    """Integers nearest to values over a unit (NaN as 0), cut to a bound."""
+    integers: Float = np.rint(np.nan_to_num(values / unit, nan=0.0, posinf=bound, neginf=-bound))
+    return np.minimum(np.maximum(integers, -bound), bound)
+
+
+class ContextModel:
+    """The laws of latents from their contexts.
+
+    Attributes:
+        arch: the architecture.
+    """
+
+    def __init__(self, arch: GridArch, tensors: Mapping[str, NDArray[np.floating[Any]]]) -> None:
+        self.arch = arch
+        exact = {name: np.asarray(tensors[name], np.float64) for name in self._names()}
+        biases = np.split(exact["C.bias"], np.cumsum(arch.context), axis=1)
+        self._layers = [self._grid_layers(exact, [bias[grid] for bias in biases]) for grid in range(arch.grids)]
+
+    def _names(self) -> list[str]:
+        return [spec.name for spec in self.arch.tensors() if spec.name.startswith("C")]
+
+    def _grid_layers(self, tensors: Mapping[str, Float], biases: list[Float]) -> list[Float]:
+        """Matrices of one grid, their last column the bias, so that each layer is ``floor(A [x, 1])``."""
+        layers = []
+        for k, bias in enumerate(biases[:-1]):
+            matrix = _fixed(tensors[f"C{k}"], 2.0**-12, _WEIGHT) * (2.0**-2 if k == 0 else 2.0**-12)
+            layers.append(np.column_stack([matrix, _fixed(bias, 2.0**-12, _BIAS) * 2.0**-2 + 0.5]))
+        last = tensors["C.out"]
+        units = np.array([2.0**-12, 2.0**-8])
+        matrix = np.stack([_fixed(last[0], units[0], _WEIGHT), _fixed(last[1] * PER_NAT, units[1], _WEIGHT)])
+        matrix *= np.array([[2.0**-6], [2.0**-8]])
+        deep = self.arch.context[-1] if self.arch.context else 0
+        matrix[:, :deep] *= 2.0**-10
+        position, scale = _fixed(biases[-1][:1], units[0], _BIAS), _fixed(biases[-1][1:] * PER_NAT, units[1], _BIAS)
+        # Half a unit for rounding; half a symbol so that the whole part of a position is its nearest integer.
+        offsets = [position * 2.0**-6 + 0.5 + FRACTIONS / 2, scale * 2.0**-8 + 0.5 + UNIT_SCALE]
+        layers.append(np.column_stack([matrix, np.stack(offsets)]))
+        return layers
+
+    def at(self, grid: int, count: int) -> Evaluator:
+        """The model of a grid for ``count`` latents at a time."""
+        return Evaluator(self.arch.inputs, self._layers[grid], count)
+
+    def laws(self, contexts: NDArray[np.integer[Any]], grid: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Laws of any number of latents of a grid.
+
+        Args:
+            contexts: ``(n, inputs)``, magnitudes below 2^15.
+            grid: which one, 0 the coarsest.
+
+        Returns:
+            Positions in 64ths of a symbol, and indices of scales, each ``(n,)``.
+        """
+        evaluator = self.at(grid, len(contexts))
+        evaluator.context[:] = contexts.T
+        centred, scale = evaluator.run()
+        return centred - FRACTIONS // 2, scale.copy()
+
+
+class Evaluator:
+    """The context model of one grid with room for so many latents; made once, run often.
+
+    Attributes:
+        context: ``(inputs, count)``, to be filled before each run.
+    """
+
+    def __init__(self, inputs: int, layers: list[Float], count: int) -> None:
+        *hidden, last = layers
+        deep = last.shape[1] - inputs - 1
+        seen = np.ones((last.shape[1], count))  # the last hidden layer, the context, ones
+        self.context = seen[deep : deep + inputs]
+        self._steps: list[tuple[Float, Float, Float]] = []
+        source = seen[deep:]
+        for k, matrix in enumerate(hidden):
+            target = np.ones((len(matrix) + 1, count)) if k + 1 < len(hidden) else seen
+            self._steps.append((matrix, source, target[: len(matrix)]))
+            source = target
+        self._last = last, seen
+        self._sums = np.empty((2, count))
+        self._lowest = np.array([[-MAX_LATENT * FRACTIONS + FRACTIONS // 2], [0]], np.float64)
+        self._highest = np.array([[MAX_LATENT * FRACTIONS + FRACTIONS // 2], [SCALES - 1]], np.float64)
+        self._laws = np.empty((2, count), np.int32)
+
+    def run(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The laws of the contexts.
+
+        Returns:
+            Positions in 64ths of a symbol plus 32, and indices of scales, each ``(count,)``; the next run overwrites
+            them.
+        """
+        for matrix, source, target in self._steps:
+            np.dot(matrix, source, out=target)
+            np.maximum(target, 0.0, out=target)
+            np.minimum(target, _CUT, out=target)
+            np.floor(target, out=target)
+        sums = self._sums
+        np.dot(*self._last, out=sums)
+        np.floor(sums, out=sums)
+        np.maximum(sums, self._lowest, out=sums)
+        np.minimum(sums, self._highest, out=sums)
+        np.copyto(self._laws, sums, casting="unsafe")  # whole numbers
+        return self._laws[0], self._laws[1]

@@ -1,0 +1,163 @@
+"""The fit of a modulated SIREN and its landing, on pictures small enough for a test."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.fit.descent import Diverged, advance
+from inrcodec.fit.grid.config import GridConfig, grid_effort
+from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.engine import grid_engine
+from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.landing import GridSearch, land_grid
+from inrcodec.fit.grid.model import GridNetworks, matrices
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.format.container import Header
+from inrcodec.format.stream import Stream, overhead, pack
+from inrcodec.net.grid import GridArch
+from inrcodec.pixels import Pixels
+
+ARCH = GridArch(0, 2, neighbours=4, parents=1, context=(4,), hidden=(8,), residuals=1)
+QUICK = GridConfig(steps=400, landing=2)
+BUDGET = 8000.0
+
+
+@pytest.fixture(scope="module")
+def pixels() -> Pixels:
+    """A picture of smooth colours, edges and a little noise."""
+    y, x = np.mgrid[0:40, 0:56]
+    ramp = np.stack([x * 4, y * 5, (x + y) * 2], -1).astype(float)
+    ramp[10:25, 12:40] = (200, 40, 90)
+    noise = np.random.default_rng(0).normal(0, 4, ramp.shape)
+    return Pixels(np.clip(ramp + noise, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def scene(pixels: Pixels) -> Scene:
+    """It, as the fit sees it."""
+    return Scene.of(pixels, grid_engine("auto"))
+
+
+@pytest.fixture(scope="module")
+def fitted(scene: Scene) -> FittedGrid:
+    """A fit of it."""
+    descent = GridDescent(scene, ARCH, QUICK, BUDGET)
+    advance(descent)
+    return descent.fitted()
+
+
+def test_a_fit_learns_the_picture_and_meets_the_budget(scene: Scene, fitted: FittedGrid) -> None:
+    search = GridSearch(scene, fitted)
+    assert search.error(search.latents) < 0.02 * float(scene.samples.var((1, 2)).mean())
+    bits = search.bits(search.latents) + sum(search.weights.tensor_bits())
+    assert bits < 1.05 * BUDGET
+
+
+def test_the_fits_own_bits_are_those_of_the_coder(scene: Scene, fitted: FittedGrid) -> None:
+    search = GridSearch(scene, fitted)
+    error, bits = search._judge(search.latents)
+    assert bits == pytest.approx(search.bits(search.latents), rel=0.01)
+    assert error == search.error(search.latents)
+
+
+def test_landing_fills_the_cap_and_never_passes_it(scene: Scene, pixels: Pixels, fitted: FittedGrid) -> None:
+    header = Header(pixels.width, pixels.height)
+
+    def size(weights: object, latents: object) -> int:
+        return len(pack(Stream(header, ARCH, weights, latents)))  # type: ignore[arg-type]
+
+    errors = []
+    for cap in (700, 850, 1000):
+        budget = 8.0 * (cap - overhead(header, ARCH, cap))
+        landed = land_grid(scene, fitted, cap, budget, size, rounds=3)
+        assert 0.97 * cap <= size(landed.weights, landed.latents) <= cap
+        errors.append(landed.mse)
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_optimised_latents_are_better_than_rounded_ones(scene: Scene, fitted: FittedGrid) -> None:
+    search = GridSearch(scene, fitted)
+    error, bits = search._judge(search.latents)
+    search.refine(bits, 4)
+    after, rate = search._judge(search.latents)
+    assert math.log(after) + fitted.multiplier * rate / bits < math.log(error) + fitted.multiplier
+
+
+def test_nothing_fits_no_bytes(scene: Scene, fitted: FittedGrid) -> None:
+    with pytest.raises(ValueError, match="not even"):
+        land_grid(scene, fitted, 10, 80.0, lambda *_: 100, rounds=1)
+
+
+def test_a_frozen_fit_goes_on_as_if_nothing_had_happened(scene: Scene) -> None:
+    whole = GridDescent(scene, ARCH, QUICK, BUDGET)
+    advance(whole)
+    for stop in (137, 340, 385):
+        first = GridDescent(scene, ARCH, QUICK, BUDGET)
+        for _ in range(stop):
+            first.step()
+        second = GridDescent(scene, ARCH, QUICK, BUDGET)
+        second.load_state_dict(first.state_dict())
+        advance(second)
+        assert second.fitted().digest == whole.fitted().digest
+
+
+def test_what_was_fitted_survives_a_checkpoint(fitted: FittedGrid) -> None:
+    again = FittedGrid.from_state(fitted.state())
+    assert (again.arch, again.step_codes, again.digest) == (fitted.arch, fitted.step_codes, fitted.digest)
+
+
+def test_a_fit_cut_short_still_hands_on_a_rounded_net(scene: Scene) -> None:
+    descent = GridDescent(scene, ARCH, QUICK, BUDGET)
+    for _ in range(5):
+        descent.step()
+    fitted = descent.fitted()
+    assert fitted.steps == 5
+    assert np.array_equal(fitted.latents, np.rint(fitted.latents))
+
+
+def test_a_fit_that_blows_up_says_so(scene: Scene) -> None:
+    descent = GridDescent(scene, ARCH, replace(QUICK, lr=1e6, optimizer="adam"), BUDGET)
+    with pytest.raises(Diverged):
+        advance(descent)
+
+
+@pytest.mark.parametrize("optimizer", ["soap", "muon", "adam"])
+def test_both_engines_take_the_same_way(scene: Scene, optimizer: str) -> None:
+    config = replace(QUICK, steps=12, optimizer=optimizer, gates="none")
+    ends = []
+    for name in ("torch", "auto"):
+        descent = GridDescent(Scene(scene.samples, grid_engine(name)), ARCH, config, BUDGET)
+        for _ in range(3):
+            descent.step()
+        ends.append((descent.mse, descent.latents.detach().numpy()))
+    assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-3)
+    assert np.corrcoef(ends[0][1], ends[1][1])[0, 1] > 0.999
+
+
+def test_more_effort_means_more_steps() -> None:
+    steps = [grid_effort(effort).steps for effort in range(1, 10)]
+    assert steps == sorted(set(steps))
+    with pytest.raises(ValueError, match="effort"):
+        grid_effort(10)
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(ValueError, match="no engine"):
+        grid_engine("abacus")
+    with pytest.raises(ValueError, match="latent grids"):
+        grid_engine("compile")
+    with pytest.raises(ValueError, match="CPU"):
+        grid_engine("numba", "cuda")
+
+
+def test_matrices_are_where_the_tensors_are() -> None:
+    networks = GridNetworks(ARCH, torch.zeros(3))
+    names = iter(spec for spec in ARCH.tensors() if spec.name in ("C0", "C.out", "S0", "S.out"))
+    for block in matrices(ARCH):
+        spec = next(names)
+        assert block.of(networks.weights).shape[1:] == spec.shape

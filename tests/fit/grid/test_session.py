@@ -1,0 +1,105 @@
+"""Whole encodes with latent grids."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inrcodec.decoder import View, decode_pixels, probe
+from inrcodec.encoder import EncodeOptions, Progress, Target, encode_pixels
+from inrcodec.errors import TargetError
+from inrcodec.metrics import psnr
+from inrcodec.pixels import Pixels
+
+QUICK = EncodeOptions(effort=1, arch="grid", threads=1, overrides=(("landing", "2"),))
+
+
+def _picture(height: int, width: int, channels: int = 3, depth: int = 8) -> Pixels:
+    y, x = np.mgrid[0:height, 0:width]
+    waves = np.stack([np.sin(x / (5 + c)) + np.cos(y / (7 + c)) for c in range(channels)], -1)
+    top = 255 if depth == 8 else 65535
+    return Pixels(((waves + 2) / 4 * top).astype(np.uint8 if depth == 8 else np.uint16), depth)
+
+
+@pytest.mark.parametrize(("channels", "depth"), [(3, 8), (1, 8), (3, 16)])
+def test_an_encode_keeps_its_promises(channels: int, depth: int) -> None:
+    picture = _picture(48, 64, channels, depth)
+    coded = encode_pixels(picture, Target("bytes", 1200), QUICK)
+    assert len(coded.data) <= 1200
+    assert coded.report.use is not None
+    assert coded.report.use > 0.9
+    assert psnr(picture.array, decode_pixels(coded.data).array) == pytest.approx(coded.report.psnr, abs=0.01)
+    assert coded.report.psnr > 20
+    assert probe(coded.data).arch.startswith("grid")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (17, 23)])
+def test_small_and_odd_pictures(shape: tuple[int, int]) -> None:
+    picture = _picture(*shape)
+    coded = encode_pixels(picture, Target("bytes", 400), QUICK)
+    assert len(coded.data) <= 400
+    assert decode_pixels(coded.data).array.shape == picture.array.shape
+
+
+def test_the_same_seed_gives_the_same_bytes_on_any_number_of_threads() -> None:
+    picture = _picture(48, 64)
+    first, second = (encode_pixels(picture, Target("bytes", 900), replace(QUICK, threads=n)) for n in (1, 2))
+    assert first.data == second.data
+
+
+def test_a_preview_is_drawn_from_the_coarse_grids() -> None:
+    coded = encode_pixels(_picture(64, 64), Target("bytes", 1200), QUICK)
+    assert decode_pixels(coded.data, View(scale=0.25)).array.shape == (16, 16, 3)
+
+
+def test_a_cap_below_the_smallest_file_says_so() -> None:
+    with pytest.raises(TargetError) as caught:
+        encode_pixels(_picture(16, 16), Target("bytes", 30), QUICK)
+    assert caught.value.smallest_bytes is not None
+    assert caught.value.smallest_bytes > 30
+
+
+def test_what_is_not_for_grids_is_refused() -> None:
+    picture, target = _picture(16, 16), Target("bytes", 400)
+    with pytest.raises(ValueError, match="coin"):
+        encode_pixels(picture, target, replace(QUICK, method="coin"))
+    with pytest.raises(ValueError, match="layers"):
+        encode_pixels(picture, target, replace(QUICK, layers="3x20"))
+    with pytest.raises(ValueError, match="architecture"):
+        encode_pixels(picture, target, replace(QUICK, arch="cube"))
+
+
+def test_an_interrupted_encode_goes_on(tmp_path: Path) -> None:
+    picture, target = _picture(32, 32), Target("bytes", 700)
+    whole = encode_pixels(picture, target, QUICK)
+    options = replace(QUICK, checkpoint=tmp_path / "fit.ckpt", overrides=(*QUICK.overrides, ("save_every", "0.0")))
+    whole = encode_pixels(picture, target, replace(options, checkpoint=None))
+
+    class Interrupted(Exception):
+        """The machine goes off."""
+
+    def pull_the_plug(progress: Progress) -> None:
+        if progress.phase == "fit" and progress.step > 20:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        encode_pixels(picture, target, options, observer=pull_the_plug)
+    assert options.checkpoint is not None
+    assert options.checkpoint.exists()
+    resumed = encode_pixels(picture, target, replace(options, resume=True))
+    assert resumed.data == whole.data
+
+
+def test_a_quality_is_reached() -> None:
+    picture = _picture(40, 40)
+    coded = encode_pixels(picture, Target("psnr", 28.0), QUICK)
+    assert psnr(picture.array, decode_pixels(coded.data).array) >= 28.0
+
+
+def test_time_that_is_up_ends_an_encode_with_a_file() -> None:
+    coded = encode_pixels(_picture(48, 48), Target("bytes", 900), replace(QUICK, effort=9, max_time=2.0))
+    assert len(coded.data) <= 900
+    assert coded.report.seconds < 15
