@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target
+from inrcodec.fit.architectures import session_of
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.effort import effort_config
 from inrcodec.fit.fitted import FittedNet
@@ -37,7 +38,8 @@ class Together:
     """Encodes of several pictures for one target, done one after the other by :meth:`encode`.
 
     Pictures of one shape have the same network and budget; the first of a group that is encoded brings the fit of the
-    whole group about. A quality takes a search of its own for every picture, so does a race of seeds: those stay alone.
+    whole group about. A quality takes a search of its own for every picture, so does a race of seeds, and
+    latent grids have no stacks yet: those stay alone.
 
     Args:
         pictures: all of them.
@@ -59,7 +61,8 @@ class Together:
         if options.checkpoint is not None and len(pictures) > 1:
             raise ValueError("a checkpoint keeps one encode, not several")
         self.pictures, self.target, self.options, self.stop = tuple(pictures), target, options, stop
-        alone = target.kind == "psnr" or effort_config(options.effort).override(options.overrides).candidates > 1
+        self.kind = session_of(options)
+        alone = target.kind == "psnr" or self.kind is not Session or _races(options)
         self._company = {k: g for g in _groups(self.pictures, 1 if alone else room(options)) for k in g}
         self._ready: dict[int, tuple[Session, float]] = {}
         self._begun: set[int] = set()
@@ -94,7 +97,7 @@ class Together:
     def _begin(self, k: int, observer: Callable[[Progress], None] | None) -> None:
         group = self._company[k]
         self._company |= {member: (member,) for member in group}  # if this fails, the others go alone
-        ready = {m: Session(self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
+        ready = {m: self.kind(self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
         start = time.monotonic()
         if len(ready) > 1:
             try:
@@ -104,6 +107,11 @@ class Together:
         seconds = (time.monotonic() - start) / len(ready)
         self._begun |= set(ready)
         self._ready |= {member: (session, seconds) for member, session in ready.items()}
+
+
+def _races(options: EncodeOptions) -> bool:
+    """Whether several seeds start for every picture."""
+    return effort_config(options.effort).override(options.overrides).candidates > 1
 
 
 def _groups(pictures: Sequence[Pixels], largest: int) -> list[tuple[int, ...]]:

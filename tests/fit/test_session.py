@@ -157,7 +157,7 @@ def test_racing_seeds_costs_nothing_in_correctness(picture: Pixels) -> None:
     ("options", "words"),
     [
         (replace(TINY, method="magic"), "no method"),
-        (replace(TINY, arch="grid"), "no architecture"),
+        (replace(TINY, arch="cube"), "no architecture"),
         (replace(TINY, device="abacus"), "no device"),
         (replace(TINY, layers="many"), "layers look like"),
         (replace(TINY, effort=12), "effort"),

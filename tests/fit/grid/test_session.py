@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inrcodec.decoder import View, decode_pixels, probe
-from inrcodec.encoder import EncodeOptions, Progress, Target, encode_pixels
+from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack
 from inrcodec.errors import TargetError
 from inrcodec.metrics import psnr
 from inrcodec.pixels import Pixels
@@ -103,3 +103,11 @@ def test_time_that_is_up_ends_an_encode_with_a_file() -> None:
     coded = encode_pixels(_picture(48, 48), Target("bytes", 900), replace(QUICK, effort=9, max_time=2.0))
     assert len(coded.data) <= 900
     assert coded.report.seconds < 15
+
+
+def test_a_stack_of_grids_is_encoded_one_by_one() -> None:
+    pictures, target = [_picture(24, 24), _picture(24, 24)], Target("bytes", 500)
+    alone = encode_pixels(pictures[0], target, QUICK)
+    for coded in encode_stack(pictures, target, replace(QUICK, stack=2)):
+        assert isinstance(coded, Encoded)
+        assert coded.data == alone.data
