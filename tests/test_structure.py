@@ -131,9 +131,9 @@ def test_kernels_are_imported_by_those_who_run_them_only() -> None:
         for name in _imports(path)
         if name.rpartition(".")[0] in closet or name in closet
     }
-    runners = {f"fit/grid/{name}.py" for name in ("context", "crew", "ladder", "latents", "synthesis")}
+    runners = {f"fit/grid/{name}.py" for name in ("context", "ladder", "latents", "synthesis")}
     assert knowing - runners <= {f"fit/engine/{name}.py" for name in (*KERNELS, *LAYOUTS, "fused")}
-    handles = {f"inrcodec.fit.grid.{name}" for name in ("context", "crew", "ladder", "latents", "synthesis", "kernels")}
+    handles = {f"inrcodec.fit.grid.{name}" for name in ("context", "ladder", "latents", "synthesis", "kernels")}
     users = {_name(path) for path in _modules() for name in _imports(path) if name.rpartition(".")[0] in handles}
     assert users <= runners | {"fit/grid/kernels.py"}
 

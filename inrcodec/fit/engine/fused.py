@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -71,6 +72,26 @@ def _pool(helpers: int) -> ThreadPoolExecutor:
     return _pools[key]
 
 
+def each(count: int, work: Callable[[int], None]) -> None:
+    """``work`` of 0 .. count - 1, by as many threads as the engine uses; whoever is free takes the next piece.
+
+    Args:
+        count: how many pieces.
+        work: what is done with each; pieces write to places of their own, so that their order does not matter.
+    """
+    turn = itertools.count()  # its next() is one step under the interpreter's lock: no two workers get one piece
+
+    def some() -> None:
+        while (k := next(turn)) < count:
+            work(k)
+
+    helpers = min(_threads, count) - 1
+    others = [_pool(helpers).submit(some) for _ in range(helpers)] if helpers > 0 else []
+    some()
+    for other in others:
+        other.result()
+
+
 def _flat(array: Tensor) -> NDArray[np.float32]:
     values: NDArray[np.float32] = array.detach().contiguous().numpy().reshape(-1)
     return values
@@ -93,21 +114,14 @@ def _run(
     out = np.empty(pixels * outputs if task == OUTPUTS else 0, np.float32)
     dx = np.empty(pixels * inputs if pull else 0, np.float32)
     errors = [0.0] * slots
-    turn = itertools.count()  # its next() is one step under the interpreter's lock: no two workers get one slot
 
-    def work() -> None:
-        buffer = _buffer(layout.buffer_size)
-        while (k := next(turn)) < slots:
-            errors[k] = sweep(
-                task, starts[k], starts[k + 1], layout.tile, x, y, w, layout.widths, layout.kinds,
-                layout.w_at, layout.b_at, layout.h_at, layout.z_at, buffer, sums[k], out, dx,
-            )  # fmt: skip
+    def work(k: int) -> None:
+        errors[k] = sweep(
+            task, starts[k], starts[k + 1], layout.tile, x, y, w, layout.widths, layout.kinds, layout.w_at,
+            layout.b_at, layout.h_at, layout.z_at, _buffer(layout.buffer_size), sums[k], out, dx,
+        )  # fmt: skip
 
-    helpers = min(_threads, slots) - 1
-    others = [_pool(helpers).submit(work) for _ in range(helpers)] if helpers > 0 else []
-    work()
-    for other in others:
-        other.result()
+    each(slots, work)
     gradient = None if task == OUTPUTS else torch.from_numpy(layout.gather(sums))
     return sum(errors), gradient, out, dx
 

@@ -16,8 +16,7 @@ from torch.autograd.function import once_differentiable
 
 from inrcodec.fit.engine.context_kernel import rate
 from inrcodec.fit.engine.context_plan import ContextPlan, context_plan
-from inrcodec.fit.engine.fused import _buffer, _flat
-from inrcodec.fit.grid.crew import each
+from inrcodec.fit.engine.fused import _buffer, _flat, each
 from inrcodec.net.grid import GridArch
 
 

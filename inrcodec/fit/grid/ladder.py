@@ -8,10 +8,9 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.fit.engine.fused import _buffer
+from inrcodec.fit.engine.fused import _buffer, each
 from inrcodec.fit.engine.micro import LANES, ORDER
 from inrcodec.fit.engine.upsample_kernel import SPARE, enlarge, phases, scratch_size, shrink
-from inrcodec.fit.grid.crew import each
 from inrcodec.net.grid import TAPS, GridArch
 
 Floats = NDArray[np.float32]

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from inrcodec.fit.engine import latent_kernel
+from inrcodec.fit.engine.fused import each
 from inrcodec.fit.engine.kernel import Floats
-from inrcodec.fit.grid.crew import each
 
 _CHUNK = 1 << 16
 """Latents of a piece of work."""

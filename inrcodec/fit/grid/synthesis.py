@@ -16,10 +16,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from inrcodec.fit.engine.block_kernel import ERROR, GRADIENTS, PICTURE, sweep
-from inrcodec.fit.engine.fused import _buffer, _flat
+from inrcodec.fit.engine.fused import _buffer, _flat, each
 from inrcodec.fit.engine.micro import PANEL
 from inrcodec.fit.engine.synthesis_plan import SynthesisPlan, synthesis_plan
-from inrcodec.fit.grid.crew import each
 from inrcodec.fit.grid.ladder import Ladder, ladder
 from inrcodec.net.grid import GridArch
 from inrcodec.net.upsample import BICUBIC, UNIT
@@ -32,12 +31,6 @@ _BLOCK_ROWS, _MAX_BANDS = 16, 16
 _STRIP = 1024
 """Columns of a block, about: the few rows it keeps with their activations are to stay in a worker's share of cache."""
 _NOTHING = np.empty(0, np.float32)
-
-
-def warm_up() -> None:
-    """Load the kernels, or compile them where they are not in the cache yet (several seconds)."""
-    arch = GridArch(coarsest=1)
-    mse(arch, torch.zeros(arch.params), torch.zeros(arch.latents(2, 2)).requires_grad_(), torch.zeros(3, 2, 2))
 
 
 def _blocks(arch: GridArch, width: int, height: int) -> list[Ints]:
