@@ -16,7 +16,10 @@ from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
 ARCHITECTURES = ("auto", "siren", "grid")
-"""Names of the architectures: a network alone, or latent grids under a network; ``auto`` is the first for now."""
+"""Names of the architectures: a network alone, or latent grids under a network; ``auto`` picks one."""
+
+GRIDS_PAY = 400
+"""Bytes from which ``auto`` takes latent grids; below, describing several networks would be most of the file."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,21 @@ class Plan:
     method: str
 
 
+def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
+    """``siren`` or ``grid``: what ``auto`` comes to.
+
+    Args:
+        options: a method or layers of a network alone ask for one.
+        target: so does a very small cap.
+        pixels: of the picture.
+    """
+    if options.arch != "auto":
+        return options.arch
+    cap = target.cap(pixels)
+    alone = options.method != "l0" or options.layers is not None or (cap is not None and cap < GRIDS_PAY)
+    return "siren" if alone else "grid"
+
+
 def plan(width: int, height: int, channels: int, target: Target, options: EncodeOptions) -> Plan:
     """What encoding a picture of this size would do, without doing it.
 
@@ -178,7 +196,7 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     from inrcodec.fit.methods import method
 
     header = Header(width, height, channels)
-    if options.arch == "grid":
+    if architecture(options, target, header.pixels) == "grid":
         from inrcodec.fit.grid.plan import plan_grid
 
         return plan_grid(header, target, options)
@@ -221,7 +239,7 @@ def encode_pixels(
     from inrcodec.fit.architectures import session_of
 
     options = options or EncodeOptions()
-    return session_of(options)(pixels, target, options, observer, stop).run()
+    return session_of(options, target, pixels.count)(pixels, target, options, observer, stop).run()
 
 
 def encode_stack(

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from inrcodec.encoder import EncodeOptions
+from inrcodec.encoder import ARCHITECTURES, EncodeOptions, Target, architecture
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.session import Session
 
-SESSIONS: dict[str, type[Session]] = {"auto": Session, "siren": Session, "grid": GridSession}
+SESSIONS: dict[str, type[Session]] = {"siren": Session, "grid": GridSession}
 """What encodes with an architecture."""
 
 
-def session_of(options: EncodeOptions) -> type[Session]:
-    """What encodes with these options.
+def session_of(options: EncodeOptions, target: Target, pixels: int) -> type[Session]:
+    """What encodes a picture of so many pixels with these options.
 
     Raises:
         ValueError: there is no such architecture.
     """
-    if options.arch not in SESSIONS:
-        raise ValueError(f"no architecture {options.arch!r}; there are {', '.join(SESSIONS)}")
-    return SESSIONS[options.arch]
+    name = architecture(options, target, pixels)
+    if name not in SESSIONS:
+        raise ValueError(f"no architecture {name!r}; there are {', '.join(ARCHITECTURES)}")
+    return SESSIONS[name]

@@ -61,8 +61,8 @@ class Together:
         if options.checkpoint is not None and len(pictures) > 1:
             raise ValueError("a checkpoint keeps one encode, not several")
         self.pictures, self.target, self.options, self.stop = tuple(pictures), target, options, stop
-        self.kind = session_of(options)
-        alone = target.kind == "psnr" or self.kind is not Session or _races(options)
+        self.kinds = [session_of(options, target, picture.count) for picture in self.pictures]
+        alone = target.kind == "psnr" or set(self.kinds) != {Session} or _races(options)
         self._company = {k: g for g in _groups(self.pictures, 1 if alone else room(options)) for k in g}
         self._ready: dict[int, tuple[Session, float]] = {}
         self._begun: set[int] = set()
@@ -97,7 +97,7 @@ class Together:
     def _begin(self, k: int, observer: Callable[[Progress], None] | None) -> None:
         group = self._company[k]
         self._company |= {member: (member,) for member in group}  # if this fails, the others go alone
-        ready = {m: self.kind(self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
+        ready = {m: self.kinds[m](self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
         start = time.monotonic()
         if len(ready) > 1:
             try:

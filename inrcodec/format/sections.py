@@ -117,6 +117,7 @@ def read_grid(body: bytes, outputs: int) -> GridHead:
     if flags >> arch.grids:
         raise BitstreamError(f"flags of {arch.grids} grids have others set")
     reader.done()
+    check_prior(prior, arch)
     return GridHead(arch, tuple(bool(flags >> k & 1) for k in range(arch.grids)), prior)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.effort import EFFORTS
 
-_STEPS = {1: 60, 2: 150, 3: 300, 4: 550, 5: 1_000, 6: 1_700, 7: 3_000, 8: 5_500, 9: 10_000}
+_STEPS = {1: 60, 2: 150, 3: 300, 4: 600, 5: 1_200, 6: 2_000, 7: 3_400, 8: 6_000, 9: 10_000}
 
 _LANDING = {1: 3, 2: 4}
 """Rounds of the landing where they are not the default's."""
@@ -23,21 +23,25 @@ class GridConfig(FitConfig):
         latent_floor: where the cosine of the latents' learning rate ends, as a multiple of its peak.
         floor: the same for the networks.
         gain: symbols to a latent's unit, so that a step of ``latent_lr`` moves a symbol by ``gain latent_lr``.
-        headroom: budget at the start of the fit, as a multiple of the real one; it is down to 1 half way. Too little
-            room early kills latents that never come back.
+        dual_lr: integral gain of the multiplier per unit of violation and whole fit; violations count more and more.
+        dual_gain: proportional gain, in whole fits of ``dual_lr``.
+        multiplier: where the multiplier starts, as a multiple of what the picture's yardstick says.
+        headroom: bits a pixel beyond the budget that a fit aims at first; falls to 0 with the square of what is left.
+        outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
+            for telling.
     """
 
-    steps: int = 1_000
-    lr: float = 1e-2
+    steps: int = 1_200
+    lr: float = 5e-3
     warmup: int = 20
     optimizer: str = "soap"
     betas: tuple[float, float] = (0.95, 0.95)
-    press: float = 0.8
+    press: float = 0.7
     finish: float = 0.08
     settle: tuple[float, float] = (1.0, 0.3)
-    multiplier: float = 1.0
-    dual_lr: float = 0.015
-    dual_gain: float = 20.0
+    multiplier: float = 1.3
+    dual_lr: float = 5.0
+    dual_gain: float = 0.1
     aim: float = 0.995
     landing: int = 8
     latent_lr: float = 1e-2
@@ -45,7 +49,8 @@ class GridConfig(FitConfig):
     latent_floor: float = 0.01
     floor: float = 0.1
     gain: float = 16.0
-    headroom: float = 1.6
+    headroom: float = 0.12
+    outer: float = 55_000.0
 
 
 _ORDINARY = 768 * 512

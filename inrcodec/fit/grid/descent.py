@@ -9,6 +9,7 @@ multiplier follows the bits of latents and weights rounded for real, all the way
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,13 @@ from inrcodec.fit.soap import ScaledAdam, Soap
 from inrcodec.fit.train import appraise
 from inrcodec.net.context import MAX_LATENT
 from inrcodec.net.grid import GridArch
+from inrcodec.net.prior import NO_PRIOR
+
+_MOST_ROOM = 1.5
+"""The most that a fit aims above its budget, as a part of it."""
+
+_FINE = 104
+"""Code of the step that the search of steps starts from: one that is too coarse would hide what the others do."""
 
 _BANK = 1 << 18
 """Noise is drawn once, this much longer than the latents, and read from a new place every step."""
@@ -45,22 +53,30 @@ class GridDescent:
         config: settings.
         budget: bits that latents and weights may take.
         seed: of the initialisation and the noise.
+        prior: code of what the weights are measured from.
     """
 
-    def __init__(self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int = 0) -> None:
+    def __init__(
+        self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int = 0, prior: int = NO_PRIOR
+    ) -> None:
         self.scene, self.arch, self.config, self.budget, self.seed = scene, arch, config, budget, seed
         device = scene.samples.device
-        self.networks = GridNetworks(arch, scene.mean(), gate_kind=config.gates, droprate=config.droprate, seed=seed)
+        self.networks = GridNetworks(
+            arch, scene.mean(), prior=prior, gate_kind=config.gates, droprate=config.droprate, seed=seed
+        )
         self.networks.to(device)
         count = arch.latents(scene.width, scene.height)
         self.latents = nn.Parameter(torch.zeros(count, device=device))
         generator = torch.Generator().manual_seed((seed + 1) % 2**63)
         self.bank = torch.randn(count + _BANK, generator=generator).to(device)
         self.flat_error = float(scene.samples.var((1, 2), correction=0).mean())
-        self.problem = RateProblem(config.multiplier, 1, device)
+        outlook = scene.outlook(budget)
+        self.reference = outlook.mse
+        self.problem = RateProblem(config.multiplier * outlook.elasticity, 1, device)
         self.primals = self._optimizers()
         self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
-        self.dual = dual_optimizer(self.problem, config)
+        pace = replace(config, dual_lr=config.dual_lr / config.steps, dual_gain=config.dual_gain * config.steps)
+        self.dual = dual_optimizer(self.problem, pace)
         self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
         self.done = 0
         self.time = 0.0
@@ -72,10 +88,10 @@ class GridDescent:
         self.rounded: Tensor | None = None
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
-        """Of latents, of weights, of steps and gates."""
+        """Of latents, of weights, of gates."""
         config, networks = self.config, self.networks
         latents = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas, fused=True)
-        scale = torch.ones(networks.weights.numel())
+        scale = self._mobility()
         if config.optimizer == "soap":
             blocks = matrices(self.arch)
             weights: torch.optim.Optimizer = Soap(
@@ -85,10 +101,17 @@ class GridDescent:
             weights = Muon(networks.weights, matrices(self.arch), scale, lr=config.lr, betas=config.betas)
         else:
             weights = ScaledAdam(networks.weights, scale, lr=config.lr, betas=config.betas)
-        rest: list[dict[str, object]] = [{"params": [networks.log_step], "lr": config.step_lr}]
-        if networks.log_alpha is not None:
-            rest.append({"params": [networks.log_alpha], "lr": config.gate_lr})
-        return [latents, weights, torch.optim.Adam(rest)]
+        networks.log_step.requires_grad_(False)  # steps are searched, not learned
+        if networks.log_alpha is None:
+            return [latents, weights]
+        return [latents, weights, torch.optim.Adam([networks.log_alpha], lr=config.gate_lr)]
+
+    def _mobility(self) -> Tensor:
+        """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them."""
+        if self.networks.prior == NO_PRIOR or self.budget >= self.config.outer:
+            return torch.ones(self.networks.weights.numel())
+        inner = [spec.name[0] in "CS" and spec.name[1:].isdigit() for spec in self.arch.tensors()]
+        return 1.0 - torch.tensor(inner, dtype=torch.float32)[self.networks.tensor_of.cpu()]
 
     @property
     def progress(self) -> float:
@@ -96,10 +119,20 @@ class GridDescent:
         return max(self.done / self.config.steps, self.time)
 
     @property
+    def soft_progress(self) -> float:
+        """Part of the soft phase that is done, 0 to 1."""
+        return min(1.0, self.progress / (1 - self.config.finish))
+
+    @property
     def goal(self) -> float:
-        """Bits the fit aims at now."""
-        early = max(0.0, 1 - self.progress / 0.5)
-        return self.budget * self.config.aim * (1 + (self.config.headroom - 1) * early)
+        """Bits the fit aims at now: those that a fit at a fixed price would have on its way to the budget."""
+        room = min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
+        return self.budget * self.config.aim * (1 + room * (1 - self.soft_progress) ** 2)
+
+    @property
+    def elasticity(self) -> float:
+        """The price of the budget as -dlnMSE/dlnbits, at the error of now."""
+        return self.problem.multiplier * self.reference / max(self.mse, 1e-12)
 
     def step(self) -> None:
         """One optimiser step.
@@ -113,7 +146,7 @@ class GridDescent:
             self.begin_finish()
         strict = None
         if self.done % self.config.measure == 0 or math.isnan(self.weight_bits):
-            strict = self.measure() / self.goal - 1
+            strict = (self.measure() / self.goal - 1) * 2 * self.soft_progress
             if self.done * 10 < self.config.steps:
                 strict = None  # latents have only begun to grow
         self._schedule()
@@ -134,7 +167,7 @@ class GridDescent:
             warm * settled * (config.floor + (1 - config.floor) * cosine),
             1.0 if self.pressed and not self.finishing else 0.0,
         )
-        for primal, peaks, factor in zip(self.primals, self.peaks, factors, strict=True):
+        for primal, peaks, factor in zip(self.primals, self.peaks, factors, strict=False):
             for group, peak in zip(primal.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
 
@@ -142,7 +175,7 @@ class GridDescent:
         """How latents are rounded at this point of the fit."""
         if self.finishing:
             return Relaxation("hard")
-        t = min(1.0, self.progress / (1 - self.config.finish))
+        t = self.soft_progress
         (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
         return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
 
@@ -155,14 +188,18 @@ class GridDescent:
     def hard_weights(self) -> Tensor:
         """Weights as a file would carry them now."""
         levels = torch.from_numpy(hard_levels(self.networks)).to(self.latents.device)
-        return (levels * self.networks.steps()).detach()
+        return (self.networks.base + levels * self.networks.steps()).detach()
+
+    def free_weights(self) -> Tensor:
+        """Weights as floats."""
+        return self.networks.base + (self.networks.gated() if self.pressed else self.networks.weights)
 
     def measure(self) -> float:
         """Bits of everything rounded for real; also refits the laws of the weights."""
         laws, self.weight_bits = appraise(self.arch, hard_levels(self.networks))
         self.curve = CostCurve.of(laws, self.latents.device)
         with torch.no_grad():
-            flat = self.hard_weights() if self.pressed else self.networks.weights.detach()
+            flat = self.hard_weights() if self.finishing else self.free_weights()
             self.bits = float(self.scene.bits(self.arch, flat, self.symbols())) + self.weight_bits
         return self.bits
 
@@ -178,32 +215,40 @@ class GridDescent:
         if self.pressed:
             assert self.curve is not None
             levels = networks.levels(sample=True)
-            flat = networks.effective(levels, how)
+            flat = networks.base + networks.effective(levels, Relaxation("hard" if self.finishing else "none"))
             weight_bits = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
         else:
-            flat = networks.weights
+            flat = self.free_weights()
         bits = self.scene.bits(self.arch, flat, latents) + weight_bits
         mse = self.scene.mse(self.arch, flat, latents)
         self.mse = float(mse.detach())
         if not math.isfinite(self.mse):
             raise Diverged("the error is not finite any more")
-        violation = (bits / self.goal - 1).reshape(1)
-        return {"log_mse": torch.log(mse + 1e-12), "violation": violation, "strict": strict}
+        violation = ((bits - self.goal) / self.budget).reshape(1)
+        # ln MSE to first order about the error expected at the end. The logarithm itself would, as long as errors are
+        # larger, make bits dearer by as much, and latents would die that never come back (0.7 dB at 0.1 bpp).
+        return {"log_mse": mse / self.reference, "violation": violation, "strict": strict}
 
     def begin_press(self) -> None:
         """Give weights their quantisation steps, and gates a price."""
         self.check()
         self.pressed = True
-        start = [step_code(math.exp(log)) for log in self.networks.log_step.detach().cpu().tolist()]
-        weights, price = self.networks.weights.detach(), self.problem.multiplier
-        codes = search_steps(self.scene, self.arch, weights, self.symbols(), start, price, self.goal)
+        self._search_steps()
+
+    def _search_steps(self) -> None:
+        """Quantisation steps for the weights as they are."""
+        networks, price = self.networks, self.elasticity
+        start = [_FINE] * len(networks.sizes)
+        codes = search_steps(
+            self.scene, self.arch, networks.gated().detach(), networks.base, self.symbols(), start, price, self.budget
+        )
         with torch.no_grad():
             self.networks.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
 
     def begin_finish(self) -> None:
         """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
         self.networks.purge()
-        self.networks.snap_steps()
+        self._search_steps()
         self.finishing = True
         search = GridSearch(self.scene, self.fitted())
         search.refine(self.budget * self.config.aim - sum(search.weights.tensor_bits()), self.config.landing)
@@ -213,9 +258,8 @@ class GridDescent:
         """From here only weights move."""
         self.finishing, self.rounded = True, rounded
         self.networks.log_alpha = None
-        for frozen in (self.networks.log_step, self.latents):
-            frozen.requires_grad_(False)
-            frozen.grad = None  # an optimiser passes over what has no gradient
+        self.latents.requires_grad_(False)
+        self.latents.grad = None  # an optimiser passes over what has no gradient
 
     def check(self) -> None:
         """Refuse to go on from a fit that is worse than none.
@@ -239,7 +283,15 @@ class GridDescent:
         weights = self.networks.gated().detach().cpu().numpy()
         codes = tuple(step_code(step) for step in torch.exp(self.networks.log_step.detach()).cpu().tolist())
         near = (self.latents.detach() * self.config.gain if self.rounded is None else self.rounded).cpu().numpy()
-        return FittedGrid(self.arch, weights, codes, near.astype(np.float32), self.problem.multiplier, self.done)
+        return FittedGrid(
+            self.arch,
+            weights,
+            codes,
+            near.astype(np.float32),
+            self.elasticity,
+            self.done,
+            self.networks.prior,
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the rest of the fit, in plain types and tensors."""

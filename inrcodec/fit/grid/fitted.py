@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from inrcodec.net.grid import GridArch
+from inrcodec.net.prior import NO_PRIOR
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,12 @@ class FittedGrid:
 
     Attributes:
         arch: the architecture.
-        weights: float32 weights of all networks after gates, ``(params,)``.
+        weights: float32 weights of all networks after gates, less the prior's, ``(params,)``.
         step_codes: quantisation step of each tensor.
         latents: float32, ``(latents,)``, in symbols: what their rounding is near to.
         multiplier: price of the budget at the end, -dlnMSE/dlnbits.
         steps: optimiser steps taken.
+        prior: code of what the weights are measured from.
     """
 
     arch: GridArch
@@ -32,6 +34,7 @@ class FittedGrid:
     latents: NDArray[np.float32]
     multiplier: float
     steps: int
+    prior: int = NO_PRIOR
 
     @property
     def digest(self) -> str:
@@ -47,6 +50,7 @@ class FittedGrid:
             "latents": torch.from_numpy(self.latents),
             "multiplier": self.multiplier,
             "steps": self.steps,
+            "prior": self.prior,
         }
 
     @classmethod
@@ -57,4 +61,5 @@ class FittedGrid:
         }
         weights, latents = state["weights"].numpy(), state["latents"].numpy()
         codes = tuple(state["step_codes"])
-        return cls(GridArch(**fields), weights, codes, latents, state["multiplier"], state["steps"])
+        prior = state.get("prior", NO_PRIOR)
+        return cls(GridArch(**fields), weights, codes, latents, state["multiplier"], state["steps"], prior)

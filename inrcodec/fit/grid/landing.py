@@ -34,19 +34,28 @@ Floats = NDArray[np.float64]
 _SHARE = 0.25
 """Part of the promising moves that is made in a round: neighbours' moves undo what each promised alone."""
 
-_NEAR = 1.03
-"""Latents that take more than this multiple of their budget are rounded anew."""
+_SWING = 8.0
+"""The most that the price of a landing moves away from the fit's."""
 
-_BISECTIONS = 8
+_FAR = 1.2
+"""Latents that take more than this multiple of their budget are made smaller before they are refined."""
 
-_ANSWER = 2.0
-"""How fast the price follows the bits."""
+_BISECTIONS = 10
+
+_PACE = 0.04
+"""The most that the price changes by from round to round."""
+
+_NEAR = 0.005
+"""Part of the budget that latents may miss it by and still be where they should."""
 
 _CAUTION = 2.0
 """The mean curvature of a grid times this stands for every latent's: those that are moved are not the average ones."""
 
-_SHORT, _OVERTIME = 0.97, 5
-"""Latents that take less than this part of their budget are refined for this many times the rounds."""
+_OFF, _OVERTIME = 0.03, 5
+"""Latents that miss their budget by more than this part of it are refined for this many times the rounds."""
+
+_CHEAPEST = 0.3
+"""The least that a bit is worth in a landing, as -dlnMSE/dlnbits."""
 
 _ENOUGH = 16
 """Bits that are not worth another round."""
@@ -119,7 +128,7 @@ class GridSearch:
             symbols = np.clip(np.rint(part.numpy() / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int32)
             values.append(symbols)
             found.append(fit_law(symbols, code))
-        return Symbols(self.arch, tuple(found), tuple(values))
+        return Symbols(self.arch, tuple(found), tuple(values), self.fitted.prior)
 
     def _phases(self) -> Ints:
         """A number 0 to 3 for every latent; no two next to each other have the same."""
@@ -196,7 +205,7 @@ class GridSearch:
 
     def _weight(self, mse: float) -> float:
         """Squared error that a bit is worth at the fit's price."""
-        return self.fitted.multiplier * mse / max(1.0, self.budget)
+        return max(self.fitted.multiplier, _CHEAPEST) * mse / max(1.0, self.budget)
 
     budget = 1.0
     """Bits that latents may take."""
@@ -242,25 +251,23 @@ class GridSearch:
             bits = float(self.scene.bits(self.arch, self.flat, floats))
             return float(self.scene.mse(self.arch, self.flat, floats)), bits
 
-    def shrink(self, budget: float) -> None:
-        """Round with a wider zero, as little wider as brings latents near a budget they are well over.
+    def shrink(self, fits: Callable[[Ints], bool]) -> None:
+        """Multiply all latents with a number below 1, the largest that will do: crude, but it always gets there.
 
         Args:
-            budget: bits that latents may take.
+            fits: whether latents are few enough bits.
         """
-        near = self.fitted.latents
-        low, high = 0.0, 0.5
+        whole = self.latents
 
-        def rounded(width: float) -> Ints:
-            magnitude = np.minimum(np.floor(np.abs(near) + 0.5 - width), MAX_LATENT)
-            return (np.sign(near) * np.maximum(magnitude, 0)).astype(np.int32)
+        def scaled(factor: float) -> Ints:
+            rounded: Ints = np.rint(whole * factor).astype(np.int32)
+            return rounded
 
-        if self._judge(self.latents)[1] <= _NEAR * budget:
-            return
+        low, high = 0.0, 1.0
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            low, high = (middle, high) if self._judge(rounded(middle))[1] > budget else (low, middle)
-        self.latents = rounded(high)
+            low, high = (middle, high) if fits(scaled(middle)) else (low, middle)
+        self.latents = scaled(low)
 
     def refine(self, budget: float, rounds: int, stop: Callable[[], bool] | None = None) -> None:
         """Optimise latents for a number of bits: what helps at a price is done, and the price follows the bits.
@@ -271,15 +278,18 @@ class GridSearch:
             stop: polled before every round.
         """
         self.budget = max(1.0, budget)
-        self.shrink(self.budget)
         price = 1.0
         mse, bits = self._judge(self.latents)
+        if bits > _FAR * self.budget:
+            self.shrink(lambda latents: self._judge(latents)[1] <= self.budget)
+            mse, bits = self._judge(self.latents)
         idle = 0
         for done in range(4 * rounds * _OVERTIME):
-            short = bits < _SHORT * self.budget  # a fit that left much of its budget takes more rounds to spend it
-            if (stop and stop()) or idle == 4 or (done >= 4 * rounds and not short):
+            off = abs(bits / self.budget - 1) > _OFF  # what missed its budget by much takes more rounds to get there
+            near = abs(bits / self.budget - 1) < _NEAR
+            if (stop and stop()) or (idle >= 4 and near) or (done >= 4 * rounds and not off):
                 return
-            price *= min(max(bits / self.budget, 0.5), 2.0) ** _ANSWER
+            price = min(max(price * min(max(bits / self.budget, 1 - _PACE), 1 + _PACE), 1 / _SWING), _SWING)
             moves, _ = self.moves(price)
             weight = price * self._weight(mse)
             gain = moves.error + weight * moves.bits
@@ -335,9 +345,11 @@ class GridSearch:
         if best_size <= bytes_now <= cap:
             feasible = latents
         if feasible is None:
-            feasible = np.zeros_like(self.latents)
-            if size(feasible) > cap:
+            self.latents = latents
+            self.shrink(lambda latents: size(latents) <= cap)
+            if size(self.latents) > cap:
                 raise ValueError("not even a file without latents fits")
+            return
         self.latents = feasible
 
     def _spend(self, bits: float, done: int) -> Ints | None:
@@ -357,8 +369,11 @@ class GridSearch:
             useful = np.flatnonzero((moves.error < 0) & (moves.bits > _TRIFLE) & (self.phase == phase % 4))
             order = useful[np.argsort(moves.error[useful] / moves.bits[useful])]
             count = int(np.searchsorted(np.cumsum(moves.bits[order]), bits * 0.9))
-            if count and self._judge(moved := self._moved(moves, order[:count]))[0] < mse:
-                return moved
+            while count:
+                moved = self._moved(moves, order[:count])
+                if self._judge(moved)[0] < mse:
+                    return moved
+                count //= 2
         return None
 
 

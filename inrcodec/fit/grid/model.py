@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,6 +15,7 @@ from inrcodec.fit.gated import GatedWeights
 from inrcodec.fit.soap import Block
 from inrcodec.net.arch import TensorSpec
 from inrcodec.net.grid import GridArch
+from inrcodec.net.prior import NO_PRIOR, base_tensors
 
 _STEP = 2.0**-5
 """Quantisation step that weights are priced with until steps are searched (see :mod:`inrcodec.fit.grid.steps`)."""
@@ -25,19 +27,38 @@ class GridNetworks(GatedWeights):
     Args:
         arch: the architecture.
         mean: mean colour, ``(outputs,)``; the output bias starts there.
+        prior: code of what weights are measured from; they start there, or at random if that is zero.
         gate_kind: ``median``, ``sample`` or ``none``.
         droprate: initial probability of a closed gate.
         seed: of the initialisation and of all noise.
+
+    Attributes:
+        base: ``(params,)``, what weights are added to.
     """
 
+    base: Tensor
+
     def __init__(
-        self, arch: GridArch, mean: Tensor, *, gate_kind: str = "none", droprate: float = 0.05, seed: int = 0
+        self,
+        arch: GridArch,
+        mean: Tensor,
+        *,
+        prior: int = NO_PRIOR,
+        gate_kind: str = "none",
+        droprate: float = 0.05,
+        seed: int = 0,
     ) -> None:
         super().__init__(arch)
-        self.arch, self.gate_kind = arch, gate_kind
+        self.arch, self.prior, self.gate_kind = arch, prior, gate_kind
         self.generator = torch.Generator().manual_seed(seed % 2**63)
-        initial = [initial_tensor(arch, spec, mean, self.generator) for spec in arch.tensors()]
-        self.weights = nn.Parameter(torch.cat([tensor.reshape(-1) for tensor in initial]))
+        base = base_tensors(arch, prior)
+        flat = np.concatenate([base[spec.name].ravel() for spec in arch.tensors()])
+        self.register_buffer("base", torch.from_numpy(flat).float(), persistent=False)
+        if prior == NO_PRIOR:
+            initial = [initial_tensor(arch, spec, mean, self.generator).reshape(-1) for spec in arch.tensors()]
+            self.weights = nn.Parameter(torch.cat(initial))
+        else:
+            self.weights = nn.Parameter(torch.zeros(len(flat)))
         start = math.log(step_size(step_code(_STEP)))
         self.log_step = nn.Parameter(torch.full((len(self.sizes),), start))
         self.log_alpha = None

@@ -25,7 +25,7 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     """See :func:`inrcodec.encoder.plan`."""
     config = grid_effort(options.effort, header.pixels).override(options.overrides)
     cap = target.cap(header.pixels)
-    arch = auto_grid(header, cap if cap is not None else guess(header, target.value))
+    arch = auto_grid(header)
     seconds = expected_seconds(arch, config, header) * (1 if cap is not None else 3)
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.fit.grid.engine import GridEngine
+from inrcodec.fit.grid.yardstick import Outlook, Yardstick
 from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 
@@ -19,16 +20,18 @@ class Scene:
     Attributes:
         samples: ``(channels, height, width)`` values in [0, 1].
         engine: what runs networks over it.
+        yardstick: what to expect of it, if that was measured.
     """
 
     samples: Tensor
     engine: GridEngine
+    yardstick: Yardstick | None = None
 
     @classmethod
     def of(cls, pixels: Pixels, engine: GridEngine, device: torch.device | str = "cpu") -> Scene:
         """A picture on the fit's device."""
         unit = torch.from_numpy(pixels.unit()).view(pixels.height, pixels.width, pixels.channels)
-        return cls(unit.permute(2, 0, 1).contiguous().to(device), engine)
+        return cls(unit.permute(2, 0, 1).contiguous().to(device), engine, Yardstick.of(pixels))
 
     @property
     def width(self) -> int:
@@ -43,6 +46,12 @@ class Scene:
     def mean(self) -> Tensor:
         """Mean colour, ``(channels,)``, on the CPU."""
         return self.samples.mean((1, 2)).cpu()
+
+    def outlook(self, bits: float) -> Outlook:
+        """What to expect for so many bits."""
+        if self.yardstick is None:
+            return Outlook(float(self.samples.var((1, 2), correction=0).mean()) / 30 + 1e-6)
+        return self.yardstick.at(max(bits, 1.0) / (self.width * self.height))
 
     def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Bits of the latents."""

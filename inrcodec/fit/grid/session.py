@@ -22,6 +22,7 @@ from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
 from inrcodec.format.stream import Stream, overhead, pack
 from inrcodec.net.grid import GridArch
+from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
 
 
 class GridSession(Session):
@@ -69,7 +70,7 @@ class GridSession(Session):
     def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
         """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
         config = config or self.config
-        arch = auto_grid(self.header, cap)
+        arch = auto_grid(self.header)
         budget = self._budget(arch, cap)
         fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
         self.steps += fitted.steps
@@ -82,7 +83,14 @@ class GridSession(Session):
     def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
         """A fit that is about to begin."""
         assert budget is not None
-        return GridDescent(self.scene, arch, cast("GridConfig", config), budget, seed)
+        return GridDescent(self.scene, arch, cast("GridConfig", config), budget, seed, self._prior(arch, budget))
+
+    def _prior(self, arch: GridArch, budget: float) -> int:
+        """What the networks of a fit are measured from."""
+        if not fits(arch):
+            return NO_PRIOR
+        outlook = self.scene.outlook(budget)
+        return nearest_prior(outlook.mse * outlook.elasticity * self.header.pixels / budget)
 
     def race(self, *_: Any) -> int:
         """The seed of a fit: nobody races here."""
@@ -119,4 +127,4 @@ class GridSession(Session):
 
     def smallest(self) -> int:
         """Bytes of the smallest file there is for the picture."""
-        return smallest_grid(self.header, auto_grid(self.header, 0))
+        return smallest_grid(self.header, auto_grid(self.header))

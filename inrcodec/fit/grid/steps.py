@@ -33,7 +33,14 @@ def quantised(weights: Tensor, code: int) -> tuple[Tensor, float]:
 
 @torch.no_grad()
 def search_steps(
-    scene: Scene, arch: GridArch, weights: Tensor, latents: Tensor, codes: Sequence[int], price: float, budget: float
+    scene: Scene,
+    arch: GridArch,
+    weights: Tensor,
+    base: Tensor,
+    latents: Tensor,
+    codes: Sequence[int],
+    price: float,
+    budget: float,
 ) -> tuple[int, ...]:
     """The codes that make ``ln MSE + price bits / budget`` small, found tensor by tensor.
 
@@ -41,6 +48,7 @@ def search_steps(
         scene: the picture.
         arch: the architecture.
         weights: float weights, ``(params,)``.
+        base: what they are added to, ``(params,)``.
         latents: rounded latents, ``(latents,)``.
         codes: where to start, one a tensor.
         price: the multiplier.
@@ -50,7 +58,12 @@ def search_steps(
     parts = [part.clone() for part in torch.split(weights, sizes)]
     rounded = [quantised(part, code)[0] for part, code in zip(parts, codes, strict=True)]
     chosen = list(codes)
-    bits, log_mse = _bits(scene, arch, rounded, latents), _log_mse(scene, arch, rounded, latents)
+
+
+    def flat(parts: list[Tensor]) -> Tensor:
+        return base + torch.cat([part.reshape(-1) for part in parts])
+
+    bits, log_mse = _bits(scene, arch, flat(rounded), latents), _log_mse(scene, arch, flat(rounded), latents)
     for k, spec in enumerate(arch.tensors()):
         context = spec.name[0] == "C"
 
@@ -59,8 +72,8 @@ def search_steps(
         ) -> tuple[float, Tensor, float, float]:
             part, own = quantised(parts[k], code)
             trial = [*rounded[:k], part, *rounded[k + 1 :]]
-            latent = _bits(scene, arch, trial, latents) if context else bits
-            error = log_mse if context else _log_mse(scene, arch, trial, latents)
+            latent = _bits(scene, arch, flat(trial), latents) if context else bits
+            error = log_mse if context else _log_mse(scene, arch, flat(trial), latents)
             return error + price * (latent + own) / budget, part, latent, error
 
         chosen[k], (_, rounded[k], bits, log_mse) = _descend(judge, codes[k])
@@ -84,9 +97,9 @@ def _descend(
     return best
 
 
-def _bits(scene: Scene, arch: GridArch, parts: list[Tensor], latents: Tensor) -> float:
-    return float(scene.bits(arch, torch.cat([part.reshape(-1) for part in parts]), latents))
+def _bits(scene: Scene, arch: GridArch, flat: Tensor, latents: Tensor) -> float:
+    return float(scene.bits(arch, flat, latents))
 
 
-def _log_mse(scene: Scene, arch: GridArch, parts: list[Tensor], latents: Tensor) -> float:
-    return math.log(float(scene.mse(arch, torch.cat([part.reshape(-1) for part in parts]), latents)) + 1e-12)
+def _log_mse(scene: Scene, arch: GridArch, flat: Tensor, latents: Tensor) -> float:
+    return math.log(float(scene.mse(arch, flat, latents)) + 1e-12)
