@@ -98,6 +98,7 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
     """
     if prior == NO_PRIOR:
         return {spec.name: np.zeros(spec.shape) for spec in arch.tensors()}
+    check_prior(prior)
     assert isinstance(arch, GridArch)
     check_prior(prior, arch)
     theirs = PRIOR_ARCH

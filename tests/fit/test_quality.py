@@ -19,6 +19,7 @@ from inrcodec.metrics import psnr
 from inrcodec.pixels import Pixels
 
 QUICK = EncodeOptions(
+    arch="siren",
     effort=1,
     threads=1,
     # So short a fit needs a larger share of its steps for rounding than a real one.

@@ -23,6 +23,7 @@ from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
 
 QUICK = EncodeOptions(
+    arch="siren",
     effort=1,
     threads=1,
     stack=3,

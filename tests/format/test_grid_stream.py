@@ -21,6 +21,7 @@ from inrcodec.format.stream import Stream, describe, extract, overhead, pack, un
 from inrcodec.limits import Limits
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import ACTIVATIONS, GridArch
+from inrcodec.net.prior import PRIOR_ARCH
 
 MakeStream = Callable[..., Stream]
 
@@ -72,7 +73,8 @@ def test_the_usual_network_takes_eleven_bytes() -> None:
 @pytest.mark.parametrize(
     ("at", "byte", "error", "words"),
     [
-        (0, 1, UnsupportedVersion, "unknown prior 1"),
+        (0, 1, BitstreamError, "prior 1 is not for"),
+        (0, 6, UnsupportedVersion, "unknown prior 6"),
         (1, 0x21, BitstreamError, "octave"),
         (1, 0x0D, BitstreamError, "octave"),
         (2, 0x02, BitstreamError, "0 neighbours"),
@@ -230,11 +232,27 @@ def test_what_cannot_be_packed_is_refused(make_grid_stream: MakeStream) -> None:
         pack(replace(stream, latents=(*stream.latents[:2], large)))
 
 
-def test_weights_of_a_prior_are_not_written_yet(make_grid_stream: MakeStream) -> None:
+def test_a_prior_is_for_networks_like_its_own(make_grid_stream: MakeStream) -> None:
     stream = make_grid_stream(ARCH)
     assert isinstance(stream.weights, Symbols)
-    with pytest.raises(UnsupportedVersion, match="prior 1"):
+    with pytest.raises(BitstreamError, match="prior 1 is not for"):
         pack(replace(stream, weights=replace(stream.weights, prior=1)))
+
+
+@pytest.mark.parametrize("prior", [1, 5])
+@pytest.mark.parametrize(
+    "arch", [replace(PRIOR_ARCH, coarsest=2), replace(PRIOR_ARCH, finest=1, coarsest=3, outputs=1)]
+)
+def test_weights_are_told_as_differences_from_a_prior(make_grid_stream: MakeStream, arch: GridArch, prior: int) -> None:
+    stream = make_grid_stream(arch)
+    assert isinstance(stream.weights, Symbols)
+    stream = replace(stream, weights=replace(stream.weights, prior=prior))
+    again = unpack(pack(stream))
+    assert isinstance(again.weights, Symbols)
+    assert again.weights.prior == prior
+    assert all(map(np.array_equal, again.latents or (), stream.latents or ()))
+    for name, tensor in stream.tensors().items():
+        assert np.array_equal(again.tensors()[name], tensor)
 
 
 def test_one_stream_holds_weights_and_latents(make_grid_stream: MakeStream) -> None:

@@ -26,7 +26,7 @@ class GridConfig(FitConfig):
         dual_lr: integral gain of the multiplier per unit of violation and whole fit; violations count more and more.
         dual_gain: proportional gain, in whole fits of ``dual_lr``.
         multiplier: where the multiplier starts, as a multiple of what the picture's yardstick says.
-        headroom: bits a pixel beyond the budget that a fit aims at first; falls to 0 with the square of what is left.
+        headroom: bits a pixel beyond the budget that a fit aims at first; it falls to 0 with what is left, to the 1.5.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
     """
@@ -40,9 +40,9 @@ class GridConfig(FitConfig):
     finish: float = 0.08
     settle: tuple[float, float] = (1.0, 0.3)
     multiplier: float = 1.3
-    dual_lr: float = 5.0
-    dual_gain: float = 0.1
-    aim: float = 0.995
+    dual_lr: float = 8.0
+    dual_gain: float = 0.8
+    aim: float = 1.0
     landing: int = 8
     latent_lr: float = 1e-2
     latent_betas: tuple[float, float] = (0.8, 0.95)

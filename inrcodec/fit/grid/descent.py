@@ -127,7 +127,8 @@ class GridDescent:
     def goal(self) -> float:
         """Bits the fit aims at now: those that a fit at a fixed price would have on its way to the budget."""
         room = min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
-        return self.budget * self.config.aim * (1 + room * (1 - self.soft_progress) ** 2)
+        left = 1.0 - self.soft_progress
+        return self.budget * self.config.aim * (1 + room * left * math.sqrt(left))
 
     @property
     def elasticity(self) -> float:

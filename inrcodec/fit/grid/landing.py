@@ -3,7 +3,7 @@
 Weights are rounded as the fit left them. Latents go through rate-distortion optimised quantisation: every latent may
 move by one, to the integer on the other side of where the fit had it or towards the middle of its law. A move's change
 of the squared error is predicted as ``g d + h d^2 / 2`` (g the exact gradient, h the mean curvature of its grid, found
-by probing), its change of the rate as the difference under its own law plus the gradient of everybody else's. Moves
+X of the rate as the difference under its own law plus the gradient of everybody else's. Moves
 with ``dD + lambda dR < 0`` are made, never two side by side and no more than prove to help, and lambda is raised or
 lowered until the bits are right. The real coder has the last word on the size.
 """
@@ -37,6 +37,9 @@ _SHARE = 0.25
 _SWING = 8.0
 """The most that the price of a landing moves away from the fit's."""
 
+_FUTILE = 12
+"""Rounds in a row that changed nothing after which the next ones will not either."""
+
 _FAR = 1.2
 """Latents that take more than this multiple of their budget are made smaller before they are refined."""
 
@@ -48,10 +51,22 @@ _PACE = 0.04
 _NEAR = 0.005
 """Part of the budget that latents may miss it by and still be where they should."""
 
-_CAUTION = 2.0
-"""The mean curvature of a grid times this stands for every latent's: those that are moved are not the average ones."""
+_PROBES = 8
+"""Random vectors that curvatures are estimated with."""
 
-_OFF, _OVERTIME = 0.03, 5
+_SPARSE = 16
+"""One in so many latents of a phase is moved to see what that costs the others."""
+
+_LEAST = 0.3
+"""Curvatures are not taken to be less than this part of their grid's mean: an estimate may be low by chance."""
+
+_CAUTION = 2.0
+"""What curvatures are multiplied with: those latents that look best are those whose estimate is too low."""
+
+_HOPE = 1.5
+"""The same where there are bits to be spent: a move that disappoints is not made after all."""
+
+_OFF, _OVERTIME = 0.03, 3
 """Latents that miss their budget by more than this part of it are refined for this many times the rounds."""
 
 _CHEAPEST = 0.3
@@ -66,7 +81,7 @@ _OCTAVE = 8
 _TRIFLE = 1e-3
 """Bits below which a move is as good as free, and its promise noise."""
 
-_LAST_ROUNDS = 12
+_LAST_ROUNDS = 20
 """Tries with the real coder."""
 
 
@@ -120,6 +135,7 @@ class GridSearch:
         self.latents = np.clip(np.rint(fitted.latents), -MAX_LATENT, MAX_LATENT).astype(np.int32)
         self.phase = self._phases()
         self.curvature = self._curvature()
+        self.friction = self._friction()
 
     def _weights(self) -> Symbols:
         parts = tensors_of(self.arch, torch.from_numpy(self.fitted.weights))
@@ -161,25 +177,60 @@ class GridSearch:
         return error.double().cpu().numpy(), rate.double().cpu().numpy(), float(mse.detach())
 
     def _curvature(self) -> Floats:
-        """Mean second derivative of the squared error in every grid, by one random probe each."""
-        base = self._floats(self.latents)
-        before = self._gradients(base.clone())[0]
-        generator = np.random.default_rng(0)
-        found = np.zeros(len(self.sizes))
-        for grid, size in enumerate(self.sizes):
-            here = self.grid_of == grid
-            # Few enough at a time that a probe is a small change, and signs that average out the rest.
-            sign = np.where(here, generator.integers(0, 2, len(here)) * 2 - 1, 0).astype(np.float32)
-            probe = base + 0.25 * torch.from_numpy(sign).to(base)
-            after = self._gradients(probe)[0]
-            found[grid] = max(float(((after - before) * sign).sum()) / (0.25 * size), 1e-15)
-        return found
+        """Second derivative of the squared error by every latent, Gauss and Newton's: the squares of its column of J.
 
-    def moves(self, price: float = 1.0) -> tuple[Moves, float]:
-        """The better neighbour of every latent at a multiple of the fit's price, and the squared error now."""
+        A target that is off by random signs v changes the gradient by J^T v, whose squares are those sums on average
+        (Hutchinson 1990; Bekas et al. 2007 for diagonals). One curvature for a whole grid will not do: gradients are
+        large where curvatures are, and those moves look best that are worst.
+        """
+        base = self._floats(self.latents)
+        target = self.scene.samples
+        before = self._error_gradient(base, target)
+        generator = torch.Generator().manual_seed(0)
+        total = np.zeros(len(before))
+        for _ in range(_PROBES):
+            signs = torch.randint(0, 2, target.shape, generator=generator).to(target) * 2 - 1
+            total += (self._error_gradient(base, target + signs) - before) ** 2
+        found = 0.5 * target.numel() * total / _PROBES
+        mean = np.bincount(self.grid_of, found) / np.bincount(self.grid_of)
+        floor: Floats = np.maximum(found, _LEAST * mean[self.grid_of] + 1e-15)
+        return floor
+
+    def _friction(self) -> Floats:
+        """Bits that a move of one costs its neighbours, ``(latents,)``: the mean of random moves in each grid.
+
+        Their laws look at it; and what they lose is of second order, so that no gradient tells.
+        """
+        generator = np.random.default_rng(0)
+        own, before = self._own_bits(self.latents), self._judge(self.latents)[1]
+        found = np.zeros(len(self.sizes))
+        for grid in range(len(self.sizes)):
+            here = np.flatnonzero((self.grid_of == grid) & (self.phase == 0))
+            chosen = generator.choice(here, max(1, len(here) // _SPARSE), replace=False)
+            direction = np.zeros_like(self.latents)
+            direction[chosen] = np.where(generator.random(len(chosen)) < 0.5, 1, -1)
+            alone = (self._own_bits(self.latents + direction) - own)[chosen].sum()
+            found[grid] = max(0.0, (self._judge(self.latents + direction)[1] - before - float(alone)) / len(chosen))
+        per_latent: Floats = found[self.grid_of]
+        return per_latent
+
+    def _error_gradient(self, latents: torch.Tensor, target: torch.Tensor) -> Floats:
+        """Derivative of the squared error against a target by every latent."""
+        at = latents.clone().requires_grad_(True)
+        mse = self.scene.engine.mse(self.arch, self.flat, at, target)
+        gradient: Floats = torch.autograd.grad(mse, at)[0].double().cpu().numpy()
+        return gradient
+
+    def moves(self, price: float = 1.0, caution: float = _CAUTION) -> tuple[Moves, float]:
+        """The better neighbour of every latent at a multiple of the fit's price, and the squared error now.
+
+        Args:
+            price: multiple of the fit's.
+            caution: what curvatures are multiplied with.
+        """
         now = self.latents
         slope, drift, mse = self._gradients(self._floats(now))
-        h = _CAUTION * self.curvature[self.grid_of]
+        h = caution * self.curvature
         own = self._own_bits(now)
         # The derivative of the rate holds a latent's own law too, which the difference covers better. What a move
         # promises to save its neighbours is not believed: of many promises the best are the most mistaken (measured:
@@ -188,7 +239,7 @@ class GridSearch:
         best: Moves | None = None
         for d in (-1, 1):
             error = slope * d + 0.5 * h
-            rate = self._own_bits(now + np.int32(d)) - own + np.maximum(others * d, 0.0)
+            rate = self._own_bits(now + np.int32(d)) - own + np.maximum(others * d, 0.0) + self.friction
             rate = np.where(np.abs(now + d) > MAX_LATENT, np.inf, rate)
             if best is None:
                 best = Moves(np.full(now.shape, d, np.int32), error, rate)
@@ -287,10 +338,10 @@ class GridSearch:
         for done in range(4 * rounds * _OVERTIME):
             off = abs(bits / self.budget - 1) > _OFF  # what missed its budget by much takes more rounds to get there
             near = abs(bits / self.budget - 1) < _NEAR
-            if (stop and stop()) or (idle >= 4 and near) or (done >= 4 * rounds and not off):
+            if (stop and stop()) or (idle >= 4 and (near or idle >= _FUTILE)) or (done >= 4 * rounds and not off):
                 return
             price = min(max(price * min(max(bits / self.budget, 1 - _PACE), 1 + _PACE), 1 / _SWING), _SWING)
-            moves, _ = self.moves(price)
+            moves, _ = self.moves(price, _CAUTION if bits >= self.budget else _HOPE)
             weight = price * self._weight(mse)
             gain = moves.error + weight * moves.bits
             promising = np.flatnonzero((gain < 0) & (self.phase == done % 4))
@@ -359,21 +410,23 @@ class GridSearch:
             bits: to be spent, or saved if negative.
             done: rounds before this one.
         """
-        moves, mse = self.moves()
         if bits < 0:
+            moves, _ = self.moves()
             useful = np.flatnonzero(moves.bits < -_TRIFLE)
             order = useful[np.argsort(moves.error[useful] / -moves.bits[useful])]
             count = int(np.searchsorted(-np.cumsum(moves.bits[order]), -bits)) + 1
             return self._moved(moves, order[:count]) if len(order) else None
-        for phase in range(done, done + 4):
-            useful = np.flatnonzero((moves.error < 0) & (moves.bits > _TRIFLE) & (self.phase == phase % 4))
-            order = useful[np.argsort(moves.error[useful] / moves.bits[useful])]
-            count = int(np.searchsorted(np.cumsum(moves.bits[order]), bits * 0.9))
-            while count:
-                moved = self._moved(moves, order[:count])
-                if self._judge(moved)[0] < mse:
-                    return moved
-                count //= 2
+        for caution in (_CAUTION, _HOPE, _HOPE / 2):
+            moves, mse = self.moves(caution=caution)
+            for phase in range(done, done + 4):
+                useful = np.flatnonzero((moves.error < 0) & (moves.bits > _TRIFLE) & (self.phase == phase % 4))
+                order = useful[np.argsort(moves.error[useful] / moves.bits[useful])]
+                count = int(np.searchsorted(np.cumsum(moves.bits[order]), bits * 0.9))
+                while count:
+                    moved = self._moved(moves, order[:count])
+                    if self._judge(moved)[0] < mse:
+                        return moved
+                    count //= 2
         return None
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inrcodec.fit.grid.engine import GridEngine
-from inrcodec.fit.grid.yardstick import Outlook, Yardstick
+from inrcodec.image.yardstick import Outlook, Yardstick
 from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 

@@ -24,7 +24,7 @@ from inrcodec.pixels import Pixels
 
 ARCH = GridArch(0, 2, neighbours=4, parents=1, context=(4,), hidden=(8,), residuals=1)
 QUICK = GridConfig(steps=400, landing=2)
-BUDGET = 8000.0
+BUDGET = 5000.0
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_landing_fills_the_cap_and_never_passes_it(scene: Scene, pixels: Pixels,
         return len(pack(Stream(header, ARCH, weights, latents)))  # type: ignore[arg-type]
 
     errors = []
-    for cap in (700, 850, 1000):
+    for cap in (550, 600, 650):
         budget = 8.0 * (cap - overhead(header, ARCH, cap))
         landed = land_grid(scene, fitted, cap, budget, size, rounds=3)
         assert 0.97 * cap <= size(landed.weights, landed.latents) <= cap
@@ -80,8 +80,9 @@ def test_landing_fills_the_cap_and_never_passes_it(scene: Scene, pixels: Pixels,
     assert errors == sorted(errors, reverse=True)
 
 
-def test_optimised_latents_are_better_than_rounded_ones(scene: Scene, fitted: FittedGrid) -> None:
+def test_optimised_latents_are_better_than_careless_ones(scene: Scene, fitted: FittedGrid) -> None:
     search = GridSearch(scene, fitted)
+    search.latents += (np.random.default_rng(0).random(search.latents.shape) < 0.05).astype(np.int32)
     error, bits = search._judge(search.latents)
     search.refine(bits, 4)
     after, rate = search._judge(search.latents)

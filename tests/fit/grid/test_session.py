@@ -20,7 +20,9 @@ QUICK = EncodeOptions(effort=1, arch="grid", threads=1, overrides=(("landing", "
 def _picture(height: int, width: int, channels: int = 3, depth: int = 8) -> Pixels:
     y, x = np.mgrid[0:height, 0:width]
     waves = np.stack([np.sin(x / (5 + c)) + np.cos(y / (7 + c)) for c in range(channels)], -1)
+    waves += np.random.default_rng(0).normal(0, 0.15, waves.shape)  # something to spend bytes on
     top = 255 if depth == 8 else 65535
+    waves = waves.clip(-2, 2)
     return Pixels(((waves + 2) / 4 * top).astype(np.uint8 if depth == 8 else np.uint16), depth)
 
 
