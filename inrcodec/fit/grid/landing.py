@@ -2,8 +2,9 @@
 
 Weights are rounded as the fit left them. Latents go through rate-distortion optimised quantisation: every latent may
 move by one, to the integer on the other side of where the fit had it or towards the middle of its law. A move's change
-of the squared error is predicted as ``g d + h d^2 / 2`` (g the exact gradient, h the mean curvature of its grid, found
-X of the rate as the difference under its own law plus the gradient of everybody else's. Moves
+of the squared error is predicted as ``g d + h d^2 / 2`` (g the exact gradient, h the curvature, found by probing), its
+change of the rate as the difference under its own law, what it threatens to cost the others by their gradient, and
+what moves in its grid were found to cost them on average. Moves
 with ``dD + lambda dR < 0`` are made, never two side by side and no more than prove to help, and lambda is raised or
 lowered until the bits are right. The real coder has the last word on the size.
 """
