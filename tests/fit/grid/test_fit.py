@@ -20,6 +20,7 @@ from inrcodec.fit.grid.scene import Scene
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, overhead, pack
 from inrcodec.net.grid import GridArch
+from inrcodec.net.prior import PRIOR_ARCH, base_tensors
 from inrcodec.pixels import Pixels
 
 ARCH = GridArch(0, 2, neighbours=4, parents=1, context=(4,), hidden=(8,), residuals=1)
@@ -162,3 +163,38 @@ def test_matrices_are_where_the_tensors_are() -> None:
     for block in matrices(ARCH):
         spec = next(names)
         assert block.of(networks.weights).shape[1:] == spec.shape
+
+
+@pytest.mark.parametrize(("outer", "moves"), [(1e9, False), (0.0, True)])
+def test_hidden_layers_stay_the_priors_where_bits_are_few(scene: Scene, outer: float, *, moves: bool) -> None:
+    arch = replace(PRIOR_ARCH, coarsest=2)
+    descent = GridDescent(scene, arch, replace(QUICK, steps=40, outer=outer), 5000.0, prior=2)
+    for _ in range(20):
+        descent.step()
+    names = [spec.name for spec in arch.tensors()]
+    parts = dict(zip(names, descent.networks.weights.split(descent.networks.sizes), strict=True))
+    assert {bool(parts[name].any()) for name in ("C0", "C1", "S0", "S1")} == {moves}
+    assert all(bool(parts[name].any()) for name in ("C.out", "C.bias", "S.out", "S.bias"))
+
+
+def test_a_fit_starts_as_its_prior_has_it(scene: Scene) -> None:
+    arch = replace(PRIOR_ARCH, coarsest=2)
+    descent = GridDescent(scene, arch, QUICK, BUDGET, prior=3)
+    base = base_tensors(arch, 3)
+    flat = np.concatenate([base[spec.name].ravel() for spec in arch.tensors()])
+    assert np.array_equal(descent.free_weights().detach().numpy(), flat.astype(np.float32))
+
+
+def test_curvature_and_friction_foretell_what_moves_do(scene: Scene, fitted: FittedGrid) -> None:
+    search = GridSearch(scene, fitted)
+    error, bits = search._judge(search.latents)
+    finest = np.flatnonzero((search.grid_of == 2) & (search.phase == 1))
+    step = np.zeros_like(search.latents)
+    step[finest[::5]] = np.where(np.arange(len(finest[::5])) % 2, 1, -1)
+    after, rate = search._judge(search.latents + step)
+    slope = search._gradients(search._floats(search.latents))[0]
+    foretold = (slope * step + 0.5 * search.curvature * step**2).sum()
+    assert after - error == pytest.approx(foretold, rel=0.3)
+    alone = (search._own_bits(search.latents + step) - search._own_bits(search.latents)).sum()
+    count = len(finest[::5])
+    assert abs(rate - bits - alone - search.friction[finest[0]] * count) < 0.5 * abs(rate - bits)
