@@ -42,7 +42,7 @@ class GridConfig(FitConfig):
     multiplier: float = 1.3
     dual_lr: float = 8.0
     dual_gain: float = 0.8
-    aim: float = 1.0
+    aim: float = 0.985
     landing: int = 8
     latent_lr: float = 1e-2
     latent_betas: tuple[float, float] = (0.8, 0.95)

@@ -34,6 +34,15 @@ from inrcodec.net.context import MAX_LATENT
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR
 
+_FULL = 1.0
+"""Part of the budget that a fit may fill before latents are rounded for good."""
+
+_PATIENCE = 0.2
+"""The most steps that a fit which is over that may take to get there, as a part of all."""
+
+_HELD, _FIRM = 0.05, 8.0
+"""Learning rate of latents in those steps, as a part of its peak, and how much violations count."""
+
 _MOST_ROOM = 1.5
 """The most that a fit aims above its budget, as a part of it."""
 
@@ -80,6 +89,7 @@ class GridDescent:
         self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
         self.done = 0
         self.time = 0.0
+        self.held = 0
         self.pressed = self.finishing = False
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
@@ -116,7 +126,7 @@ class GridDescent:
     @property
     def progress(self) -> float:
         """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
-        return max(self.done / self.config.steps, self.time)
+        return max((self.done - self.held) / self.config.steps, self.time)
 
     @property
     def soft_progress(self) -> float:
@@ -143,11 +153,11 @@ class GridDescent:
         """
         if not self.pressed and self.progress >= self.config.press:
             self.begin_press()
-        if not self.finishing and self.progress >= 1 - self.config.finish:
+        if not self.finishing and self.progress >= 1 - self.config.finish and not self._holding():
             self.begin_finish()
         strict = None
         if self.done % self.config.measure == 0 or math.isnan(self.weight_bits):
-            strict = (self.measure() / self.goal - 1) * 2 * self.soft_progress
+            strict = (self.measure() / self.goal - 1) * (_FIRM if self.held else 2 * self.soft_progress)
             if self.done * 10 < self.config.steps:
                 strict = None  # latents have only begun to grow
         self._schedule()
@@ -155,6 +165,13 @@ class GridDescent:
         if self.config.dual_restarts and strict is not None:
             self.problem.restart(torch.tensor(strict <= 0))
         self.done += 1
+
+    def _holding(self) -> bool:
+        """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back."""
+        if self.held >= _PATIENCE * self.config.steps or self.time >= 1 or self.bits <= self.budget * _FULL:
+            return False
+        self.held += 1
+        return True
 
     def _schedule(self) -> None:
         """Learning rates of this step."""
@@ -164,7 +181,7 @@ class GridDescent:
         soft, hard = config.settle
         settled = hard if self.finishing else soft if self.pressed else 1.0
         factors = (
-            config.latent_floor + (1 - config.latent_floor) * cosine,
+            max(config.latent_floor + (1 - config.latent_floor) * cosine, _HELD if self.held else 0.0),
             warm * settled * (config.floor + (1 - config.floor) * cosine),
             1.0 if self.pressed and not self.finishing else 0.0,
         )
@@ -252,7 +269,8 @@ class GridDescent:
         self._search_steps()
         self.finishing = True
         search = GridSearch(self.scene, self.fitted())
-        search.refine(self.budget * self.config.aim - sum(search.weights.tensor_bits()), self.config.landing)
+        left = self.budget * self.config.aim - sum(search.weights.tensor_bits())
+        search.refine(left, self.config.landing)
         self._freeze(torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device))
 
     def _freeze(self, rounded: Tensor) -> None:
@@ -299,6 +317,7 @@ class GridDescent:
         return {
             "done": self.done,
             "time": self.time,
+            "held": self.held,
             "pressed": self.pressed,
             "finishing": self.finishing,
             "mse": self.mse,
@@ -322,6 +341,7 @@ class GridDescent:
         if state["finishing"]:
             self._freeze(state["rounded"].to(device))
         self.done, self.time, self.mse = state["done"], state["time"], state["mse"]
+        self.held = state["held"]
         self.bits, self.weight_bits = state["bits"], state["weight_bits"]
         self.networks.load_state_dict(state["networks"])
         self.networks.mask = None if state["mask"] is None else state["mask"].to(device)

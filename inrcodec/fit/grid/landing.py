@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -76,11 +77,17 @@ _CHEAPEST = 0.3
 _ENOUGH = 16
 """Bits that are not worth another round."""
 
+_IDLE = 1e-3
+"""Part of the cap that is not worth another round either."""
+
 _OCTAVE = 8
 """Codes from one quantisation step to its double."""
 
 _TRIFLE = 1e-3
 """Bits below which a move is as good as free, and its promise noise."""
+
+_COARSER = 20
+"""Eighths of an octave that the weights' steps may grow by to make a file fit."""
 
 _LAST_ROUNDS = 20
 """Tries with the real coder."""
@@ -135,8 +142,6 @@ class GridSearch:
         self.flat = torch.from_numpy(flat).to(scene.samples.device)
         self.latents = np.clip(np.rint(fitted.latents), -MAX_LATENT, MAX_LATENT).astype(np.int32)
         self.phase = self._phases()
-        self.curvature = self._curvature()
-        self.friction = self._friction()
 
     def _weights(self) -> Symbols:
         parts = tensors_of(self.arch, torch.from_numpy(self.fitted.weights))
@@ -177,7 +182,8 @@ class GridSearch:
         rate = torch.autograd.grad(self.scene.bits(self.arch, self.flat, at), at)[0]
         return error.double().cpu().numpy(), rate.double().cpu().numpy(), float(mse.detach())
 
-    def _curvature(self) -> Floats:
+    @cached_property
+    def curvature(self) -> Floats:
         """Second derivative of the squared error by every latent, Gauss and Newton's: the squares of its column of J.
 
         A target that is off by random signs v changes the gradient by J^T v, whose squares are those sums on average
@@ -197,7 +203,8 @@ class GridSearch:
         floor: Floats = np.maximum(found, _LEAST * mean[self.grid_of] + 1e-15)
         return floor
 
-    def _friction(self) -> Floats:
+    @cached_property
+    def friction(self) -> Floats:
         """Bits that a move of one costs its neighbours, ``(latents,)``: the mean of random moves in each grid.
 
         Their laws look at it; and what they lose is of second order, so that no gradient tells.
@@ -352,7 +359,7 @@ class GridSearch:
             while count:
                 trial = self._moved(moves, order[:count])
                 error, rate = self._judge(trial)
-                if error - mse + weight * (rate - bits) < 0:
+                if error - mse + weight * (rate - bits) < 0 and rate <= max(bits, self.budget):
                     self.latents, mse, bits, idle = trial, error, rate, 0
                     break
                 count //= 4
@@ -364,7 +371,7 @@ class GridSearch:
         return moved
 
     def fill(self, size: Callable[[Ints], int], cap: int) -> None:
-        """Bring the file under the cap, and then as close to it as moves can.
+        """Bring the file as close to the cap as moves can, or under it by force if it is over.
 
         Args:
             size: bytes of the file that holds these latents.
@@ -373,50 +380,34 @@ class GridSearch:
         Raises:
             ValueError: no latents are small enough.
         """
-        feasible: Ints | None = None
-        best_size = 0
-        latents, bytes_now = self.latents, size(self.latents)
+        if size(self.latents) > cap:
+            self.shrink(lambda latents: size(latents) <= cap)
+        bytes_now = size(self.latents)
+        if bytes_now > cap:
+            raise ValueError("not even a file without latents fits")
         worth = 1.0  # bits that moves really bring, as a part of what they promise
         for done in range(_LAST_ROUNDS):
-            if best_size <= bytes_now <= cap:
-                feasible, best_size = latents, bytes_now
             spare = 8 * (cap - bytes_now)
-            if 0 <= spare < _ENOUGH:
-                break
-            self.latents = latents
+            if spare < max(_ENOUGH, _IDLE * 8 * cap):
+                return
             moved = self._spend(spare / worth, done)
             if moved is None:
-                break
+                return
             bytes_then = size(moved)
-            if feasible is not None and bytes_then > cap:  # one step back, and a smaller one forward
+            if bytes_then > cap:
                 worth *= 2
-                latents, bytes_now = feasible, best_size
                 continue
             worth = min(max(8 * (bytes_then - bytes_now) / (spare / worth), 0.1), 1.0)
-            latents, bytes_now = moved, bytes_then
-        if best_size <= bytes_now <= cap:
-            feasible = latents
-        if feasible is None:
-            self.latents = latents
-            self.shrink(lambda latents: size(latents) <= cap)
-            if size(self.latents) > cap:
-                raise ValueError("not even a file without latents fits")
-            return
-        self.latents = feasible
+            if bytes_then >= bytes_now:
+                self.latents, bytes_now = moved, bytes_then
 
     def _spend(self, bits: float, done: int) -> Ints | None:
-        """Latents after the best moves that take so many bits, or give them back; None where there are none.
+        """Latents after the best moves that take so many bits; None where there are none.
 
         Args:
-            bits: to be spent, or saved if negative.
+            bits: to be spent.
             done: rounds before this one.
         """
-        if bits < 0:
-            moves, _ = self.moves()
-            useful = np.flatnonzero(moves.bits < -_TRIFLE)
-            order = useful[np.argsort(moves.error[useful] / -moves.bits[useful])]
-            count = int(np.searchsorted(-np.cumsum(moves.bits[order]), -bits)) + 1
-            return self._moved(moves, order[:count]) if len(order) else None
         for caution in (_CAUTION, _HOPE, _HOPE / 2):
             moves, mse = self.moves(caution=caution)
             for phase in range(done, done + 4):
@@ -455,15 +446,30 @@ def land_grid(
     Raises:
         ValueError: nothing fits the cap.
     """
+    search = GridSearch(scene, fitted)
+    search.refine(budget - sum(search.weights.tensor_bits()), rounds, stop)
+
+    def fits(search: GridSearch) -> bool:
+        return size(search.weights, search.planes(search.latents)) <= cap
+
+    # Latents hang together: to take one back costs its neighbours more than it saves. A little that is over comes off
+    # the weights, other than the context model's, which the latents hang by.
+    coarsened = [not spec.name.startswith("C") for spec in fitted.arch.tensors()]
+    for coarser in range(1, _COARSER + 1):
+        if fits(search):
+            break
+        latents = search.latents
+        pairs = zip(fitted.step_codes, coarsened, strict=True)
+        codes = tuple(min(code + coarser * yes, STEP_CODES - 1) for code, yes in pairs)
+        search = GridSearch(scene, replace(fitted, step_codes=codes))
+        search.latents = latents
     while True:
-        search = GridSearch(scene, fitted)
-        search.refine(budget - sum(search.weights.tensor_bits()), rounds, stop)
         try:
             search.fill(lambda latents, by=search: size(by.weights, by.planes(latents)), cap)  # type: ignore[misc]
         except ValueError:  # the networks alone are too large
             if not search.weights.kept:
                 raise
-            coarser = tuple(min(code + _OCTAVE, STEP_CODES - 1) for code in fitted.step_codes)
-            fitted = replace(fitted, step_codes=coarser)
+            codes = tuple(min(code + _OCTAVE, STEP_CODES - 1) for code in search.fitted.step_codes)
+            search = GridSearch(scene, replace(fitted, step_codes=codes))
             continue
         return LandedGrid(search.weights, search.planes(search.latents), search.error(search.latents))
