@@ -40,7 +40,7 @@ DEFAULT_BPP = 0.3
 @click.option("--dry-run", is_flag=True, help="Print network, steps and expected time, and do nothing.")
 @click.option("--json", is_flag=True, help="Print one JSON object per input on standard output.")
 @click.option("--arch", cls=Rare, type=click.Choice(["auto", "siren", "grid"]), default="auto", show_default=True,
-              help="A network alone, or latent grids under one: 3 dB better (auto, unless told otherwise).")
+              help="A network alone, or latent grids under one: far better, and what auto takes.")
 @click.option("--layers", cls=Rare, type=layers, metavar="DxW",
               help="Hidden layers and their width (4x64).  [default: by the budget]")
 @click.option("--method", cls=Rare, type=click.Choice(["l0", "coin"]), default="l0", show_default=True,

@@ -28,6 +28,7 @@ from inrcodec.limits import Limits
 from inrcodec.net import grid, upsample
 from inrcodec.net.arch import Arch
 from inrcodec.net.grid import ACTIVATIONS, GridArch
+from inrcodec.net.prior import priors
 
 MakeStream = Callable[..., Stream]
 Rows = list[list[str]]
@@ -138,6 +139,7 @@ def test_tensors() -> None:
 
 def test_the_grid_network_is_laid_out_as_its_table_says() -> None:
     values = {
+        "prior": b"\x00",
         "octaves": b"\x19",
         "context": b"\x72",
         "activation": b"\x11",
@@ -150,6 +152,7 @@ def test_the_grid_network_is_laid_out_as_its_table_says() -> None:
     head = GridHead(GridArch(1, 9, 7, 2, (5, 6), (7,), "relu", 32, 1), coded)
     rows = _table("GRID")
     assert _as_the_table_says(rows, values) == write_grid(head)
+    assert f"or 1 to {len(priors())}, a row" in rows[0][2]
     assert [int(code) for code in re.findall(r"(\d), the", rows[3][2])] == [0, 1, 2]
     assert [name.lower() for name in re.findall(r"the (\w+)", rows[3][2])][:3] == list(ACTIVATIONS)
 
