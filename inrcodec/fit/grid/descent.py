@@ -244,7 +244,7 @@ class GridDescent:
             raise Diverged("the error is not finite any more")
         violation = ((bits - self.goal) / self.budget).reshape(1)
         # ln MSE to first order about the error expected at the end. The logarithm itself would, as long as errors are
-        # larger, make bits dearer by as much, and latents would die that never come back (0.7 dB at 0.1 bpp).
+        # larger, make bits dearer by as much, and latents would die that never come back (half a dB at 0.1 bpp).
         return {"log_mse": mse / self.reference, "violation": violation, "strict": strict}
 
     def begin_press(self) -> None:
