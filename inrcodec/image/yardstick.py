@@ -1,10 +1,10 @@
 """What error to expect of a picture at a rate, and what a bit is worth there, by two classic codecs in a moment.
 
-A fit that starts at the wrong price of a bit does not recover: latents that died do not come back, and those that grew
-do not die without harm (0.3 dB on kodim05 at 0.4 bpp, from a third of the right price). The price that leads to a rate
-differs a hundredfold between pictures and rates. But JPEG's and WebP's own curves of error over rate foretell it: over six Kodak pictures
-and five rates, their error at the rate times the slope there is 2.3 times what Cool-chic's multiplier was, give or
-take a quarter.
+A fit that starts at the wrong price of a bit does not recover: latents that died do not come back, and those that
+grew do not die without harm (0.3 dB on kodim05 at 0.4 bpp, from a third of the right price). The price that leads to
+a rate differs a hundredfold between pictures and rates. But JPEG's and WebP's own curves of error over rate foretell
+it: over six Kodak pictures and five rates, their error at the rate times the slope there is 2.3 times what Cool-
+chic's multiplier was, give or take a quarter.
 """
 
 from __future__ import annotations
