@@ -21,6 +21,7 @@ import torch
 from PIL import Image
 
 from inrcodec.fit.engine import fused
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.model import GridNetworks, matrices
 from inrcodec.fit.grid.scene import Scene
@@ -31,11 +32,12 @@ _FIRST = 1
 """The prior that starts at random; the others start from their neighbours."""
 
 SIDE = 256
-GAIN = 16.0
 BATCH = 4
 """Crops to a step of the networks; latents take one for every crop."""
 LR = 1e-2
 _BANK = 1 << 18
+_CONFIG = GridConfig()
+"""Latents are fitted as an encode fits them."""
 
 
 @dataclass
@@ -60,7 +62,8 @@ def crops(folder: Path, count: int) -> list[Crop]:
         part = torch.from_numpy(samples[top : top + SIDE, left : left + SIDE].copy())
         scene = Scene(part.permute(2, 0, 1).float().div(255).contiguous(), engine)
         latents = torch.nn.Parameter(torch.zeros(PRIOR_ARCH.latents(SIDE, SIDE)))
-        made.append(Crop(scene, latents, torch.optim.Adam([latents], lr=1e-2, betas=(0.8, 0.95), fused=True)))
+        adam = torch.optim.Adam([latents], lr=_CONFIG.latent_lr, betas=_CONFIG.latent_betas, fused=True)
+        made.append(Crop(scene, latents, adam))
     return made
 
 
@@ -84,15 +87,15 @@ def train(start: torch.Tensor | None, price: float, made: list[Crop], visits: in
     done, begun = 0, time.monotonic()
     for visit in range(visits):
         part = visit / visits
-        temperature, sigma = 0.35 - 0.27 * part, 0.22 - 0.07 * part
+        temperature, sigma = (first + (last - first) * part for first, last in (_CONFIG.temperature, _CONFIG.sigma))
         figures = []
         for place, k in enumerate(generator.permutation(len(made))):
             crop, at = made[k], int(generator.integers(0, _BANK))
             decay = 0.01 + 0.99 * 0.5 * (1 + cos(pi * done / (visits * len(made))))
-            crop.adam.param_groups[0]["lr"] = 1e-2 * decay
+            crop.adam.param_groups[0]["lr"] = _CONFIG.latent_lr * decay
             soap.param_groups[0]["lr"] = LR * min(1.0, (done + 1) / 100) * decay
             noise = bank[at : at + count].clone()
-            soft = crop.scene.engine.relaxed(crop.latents, GAIN, temperature, sigma, noise)
+            soft = crop.scene.engine.relaxed(crop.latents, _CONFIG.gain, temperature, sigma, noise)
             error = crop.scene.mse(PRIOR_ARCH, flat, soft)
             bits = crop.scene.bits(PRIOR_ARCH, flat, soft) / pixels
             crop.adam.zero_grad()

@@ -380,9 +380,10 @@ class GridSearch:
         Raises:
             ValueError: no latents are small enough.
         """
-        if size(self.latents) > cap:
-            self.shrink(lambda latents: size(latents) <= cap)
         bytes_now = size(self.latents)
+        if bytes_now > cap:
+            self.shrink(lambda latents: size(latents) <= cap)
+            bytes_now = size(self.latents)
         if bytes_now > cap:
             raise ValueError("not even a file without latents fits")
         worth = 1.0  # bits that moves really bring, as a part of what they promise

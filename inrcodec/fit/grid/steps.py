@@ -59,7 +59,6 @@ def search_steps(
     rounded = [quantised(part, code)[0] for part, code in zip(parts, codes, strict=True)]
     chosen = list(codes)
 
-
     def flat(parts: list[Tensor]) -> Tensor:
         return base + torch.cat([part.reshape(-1) for part in parts])
 
