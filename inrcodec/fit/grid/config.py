@@ -43,7 +43,7 @@ class GridConfig(FitConfig):
     dual_lr: float = 8.0
     dual_gain: float = 0.8
     aim: float = 0.985
-    landing: int = 8
+    landing: int = 1
     latent_lr: float = 1e-2
     latent_betas: tuple[float, float] = (0.8, 0.95)
     latent_floor: float = 0.01
