@@ -55,8 +55,12 @@ def random_grid_stream(
     spread: float = 3.0,
     density: float = 1.0,
     seed: int = 0,
+    prior: int = 0,
 ) -> Stream:
-    """Latents whose scales fall towards the fine grids, and networks that make of them a picture about gray."""
+    """Latents whose scales fall towards the fine grids, and networks that make of them a picture about gray.
+
+    With a prior, networks are that one and a tenth of those.
+    """
     rng = np.random.default_rng(seed)
     values, laws = [], []
     for spec in arch.tensors():
@@ -67,6 +71,8 @@ def random_grid_stream(
             numbers[-arch.outputs :] += 0.5
         if spec.name == "C.bias":
             numbers[:, -1] += np.log(spread) - np.arange(arch.grids)
+        if prior:
+            numbers *= 0.1
         step = step_code(0.005)
         symbols = np.rint(numbers / step_size(step)).astype(np.int32)
         values.append(symbols)
@@ -75,7 +81,7 @@ def random_grid_stream(
     for grid, shape in enumerate(arch.shapes(width, height)):
         plane = np.rint(rng.laplace(0, spread * 0.5**grid, shape)) * (rng.random(shape) < density)
         latents.append(plane.clip(-4095, 4095).astype(np.int32))
-    weights = Symbols(arch, tuple(laws), tuple(values))
+    weights = Symbols(arch, tuple(laws), tuple(values), prior)
     return Stream(Header(width, height, arch.outputs, depth), arch, weights, tuple(latents))
 
 

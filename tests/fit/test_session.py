@@ -25,8 +25,7 @@ from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
 
 QUICK = EncodeOptions(
-    arch="siren",
-    effort=1, threads=1, overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "1e-3"))
+    arch="siren", effort=1, threads=1, overrides=(("steps", "150"), ("landing", "3"), ("batch", "512"), ("lr", "1e-3"))
 )
 TINY = replace(QUICK, overrides=(*QUICK.overrides, ("steps", "12")))
 

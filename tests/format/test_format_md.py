@@ -6,6 +6,7 @@ import re
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from inrcodec.limits import Limits
 from inrcodec.net import grid, upsample
 from inrcodec.net.arch import Arch
 from inrcodec.net.grid import ACTIVATIONS, GridArch
-from inrcodec.net.prior import priors
+from inrcodec.net.prior import PRIOR_ARCH, priors
 
 MakeStream = Callable[..., Stream]
 Rows = list[list[str]]
@@ -339,11 +340,38 @@ def test_the_blocks_build_the_masses_to_the_last_bit(scale: int, code: dict[str,
     assert code["masses"](scale) == table[laplace.TAIL + scale].tolist()
 
 
+def _base(prior: int, arch: GridArch) -> dict[str, np.ndarray]:
+    """What the page says weights are added to: the tensors of GRID in order, stretched and averaged as it has them."""
+    row = np.load(Path(str(files("inrcodec"))) / "net" / "priors.npy")[prior - 1].astype(np.float64)
+    shapes = {
+        "C0": (24, 25), "C1": (24, 24), "C.out": (2, 24 + 25), "C.bias": (7, 24 + 24 + 2),
+        "S0": (24, 7), "S1": (24, 24), "S.out": (3, 24 + 7), "S.bias": (24 + 24 + 3,),
+        "U": (6, 4), "R0": (3, 3, 3, 3),
+    }  # fmt: skip
+    base, at = {}, 0
+    for name, shape in shapes.items():
+        base[name] = row[at : at + int(np.prod(shape))].reshape(shape)
+        at += base[name].size
+    assert at == len(row)
+    theirs = [6 - min(octave, 6) for octave in range(arch.coarsest, arch.finest - 1, -1)]
+    base["C.bias"], base["S0"] = base["C.bias"][theirs], base["S0"][:, theirs]
+    base["S.out"] = np.hstack([base["S.out"][:, :24], base["S.out"][:, 24:][:, theirs]])
+    base["U"] = base["U"][[6 - min(octave, 6) for octave in range(arch.coarsest, 0, -1)]]
+    if arch.outputs == 1:
+        base["S.out"] = base["S.out"].mean(0, keepdims=True)
+        base["S.bias"] = np.append(base["S.bias"][:48], base["S.bias"][48:].mean())
+        base["R0"] = base["R0"].sum(1, keepdims=True).mean(0, keepdims=True)
+    return base
+
+
 GRIDS = [
     ({}, GridArch(0, 2, 12, 6, (4, 3), (5,), residuals=1)),
     ({"width": 12, "height": 3, "spread": 100.0}, GridArch(0, 1, 3, 1, (), (4, 4), "gelu", residuals=2)),
     ({"depth": 16, "width": 9, "height": 9}, GridArch(1, 3, 14, 11, (6,), (), outputs=1)),
     ({"width": 1, "height": 1}, GridArch(0, 0, 1, 0, (2,), (3,), "relu", residuals=0)),
+    ({"prior": 1}, PRIOR_ARCH),
+    ({"prior": 4, "width": 11, "spread": 60.0}, replace(PRIOR_ARCH, finest=1, coarsest=8, outputs=1)),
+    ({"prior": 5, "width": 4, "depth": 16}, replace(PRIOR_ARCH, coarsest=2)),
 ]
 
 
@@ -358,10 +386,16 @@ def test_the_blocks_decode_grids(
     laws = [tuple(sections[Tag.LAWS][k : k + 5]) for k in range(0, 5 * len(specs), 5)]
     coder = code["Coder"](sections[Tag.SYMBOLS])
     symbols = code["decode_symbols"](coder, laws, [spec.size for spec in specs])
-    tensors = {
-        spec.name: (np.array(part) * code["step_size"](law[0])).reshape(spec.shape).tolist()
+    exact = {
+        spec.name: (np.array(part) * code["step_size"](law[0])).reshape(spec.shape)
         for spec, law, part in zip(specs, laws, symbols, strict=True)
     }
+    prior = sections[Tag.GRID][0]
+    assert prior == kind.get("prior", 0)
+    if prior:
+        base = _base(prior, arch)
+        exact = {name: base[name] + part for name, part in exact.items()}
+    tensors = {name: part.tolist() for name, part in exact.items()}
     grids: list[list[list[int]]] = []
     for k, (rows, columns) in enumerate(arch.shapes(header.width, header.height)):
         coded = sections[Tag.GRID][-1] >> k & 1

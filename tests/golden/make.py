@@ -1,12 +1,14 @@
 """Write the golden files. Run on purpose only, when the format changes: python tests/golden/make.py
 
-Each ``name.inr`` must decode for ever to the symbols of ``name.json`` and to the pixels of ``name.npy``.
+Each ``name.inr`` must decode for ever to the symbols of ``name.json`` and to the pixels of ``name.npy``. Files that are
+there are not written again: delete one to have it made anew.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,10 @@ from inrcodec.decoder import decode_pixels, probe  # noqa: E402
 from inrcodec.format.container import Header  # noqa: E402
 from inrcodec.format.stream import Stream, pack, unpack  # noqa: E402
 from inrcodec.net.arch import Arch  # noqa: E402
+from inrcodec.net.grid import GridArch  # noqa: E402
+from inrcodec.net.prior import PRIOR_ARCH  # noqa: E402
 
-KINDS: dict[str, tuple[Header, Arch, str]] = {
+KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "rgb": (Header(40, 25), Arch((14, 14, 9)), "symbols"),
     "gray": (Header(25, 40, 1), Arch((16, 16), 1, 20, 10), "symbols"),
     "deep": (Header(17, 12, 3, 16), Arch((12, 12)), "symbols"),
@@ -32,14 +36,28 @@ KINDS: dict[str, tuple[Header, Arch, str]] = {
     "halves": (Header(24, 16), Arch((9, 8)), "halves"),
     "pruned": (Header(24, 16), Arch((15, 15, 15)), "pruned"),
     "wide": (Header(16, 16), Arch((6, 6)), "wide"),
+    "grid": (Header(37, 22), GridArch(0, 4, 7, 5, (7, 6), (8, 7)), "symbols"),
+    "grid_deep": (Header(21, 30, 1, 16), GridArch(1, 3, 14, 11, (5,), (6,), "gelu", 32, 2, 1), "symbols"),
+    "grid_dot": (Header(1, 1), GridArch(0, 0, 1, 0, (), (), residuals=0), "symbols"),
+    "grid_far": (Header(30, 20), GridArch(0, 2, 2, 1, (3,), (5,), "relu"), "wide"),
+    "grid_prior": (Header(45, 29), PRIOR_ARCH, "prior 2"),
+    "grid_prior_gray": (Header(23, 34, 1), replace(PRIOR_ARCH, finest=1, coarsest=8, outputs=1), "prior 5"),
 }
-"""Picture, network and kind of weights: ``pruned`` has a tensor of zeros, ``wide`` symbols of the largest magnitude."""
+"""Picture, network and kind of weights.
+
+``pruned`` has a tensor of zeros, ``wide`` symbols of the largest magnitude; those of ``prior`` are added to one.
+"""
+
+SEEDS = sorted(name for name in KINDS if not name.startswith("grid")) + [name for name in KINDS if name[:4] == "grid"]
+"""The order that seeds are given in; new kinds go behind, so that those of the others stay what they are."""
 
 
 def build(name: str) -> bytes:
     """The file of a kind, of random symbols."""
     header, arch, weights = KINDS[name]
-    rng = np.random.default_rng(sorted(KINDS).index(name))
+    if isinstance(arch, GridArch):
+        return pack(_grids(header, arch, weights, SEEDS.index(name)))
+    rng = np.random.default_rng(SEEDS.index(name))
     spread = 900 if weights == "wide" else 6
     values, laws = [], []
     for spec in arch.tensors():
@@ -59,15 +77,51 @@ def build(name: str) -> bytes:
     return pack(Stream(header, arch, quantised.dequantize() if weights == "halves" else quantised))
 
 
+def _grids(header: Header, arch: GridArch, weights: str, seed: int) -> Stream:
+    """Random latents whose scales fall towards the fine grids, the finest but one all zero if there are many.
+
+    Networks draw a picture about gray from them; those on a prior hardly differ from it.
+    """
+    rng = np.random.default_rng(seed)
+    prior = int(weights.removeprefix("prior ")) if weights.startswith("prior") else 0
+    values, laws = [], []
+    for spec in arch.tensors():
+        numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
+        numbers *= 0.1 if spec.name in ("U", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
+        if prior:
+            numbers *= 0.1 * (rng.random(spec.shape) < 0.1)
+        elif spec.name == "S.bias":
+            numbers[-arch.outputs :] += 0.5
+        elif spec.name == "C.bias":
+            numbers[:, -1] -= np.arange(arch.grids)
+        step = step_code(0.01)
+        values.append(np.rint(numbers / step_size(step)).astype(np.int32))
+        laws.append(fit_law(values[-1], step))
+    latents = []
+    for grid, shape in enumerate(arch.shapes(header.width, header.height)):
+        plane = np.rint(rng.laplace(0, (12 if prior else 3) * 0.6**grid, shape)).clip(-4095, 4095).astype(np.int32)
+        if arch.grids > 3 and grid == arch.grids - 2:
+            plane[:] = 0
+        if weights == "wide":
+            plane.flat[grid], plane.flat[-1] = -4095, 4095
+        if not plane.any():
+            plane.flat[0] = grid < 1
+        latents.append(plane)
+    return Stream(header, arch, Symbols(arch, tuple(laws), tuple(values), prior), tuple(latents))
+
+
 def describe(data: bytes) -> dict[str, Any]:
     """All that a file says, in plain types."""
-    weights = unpack(data).weights
+    stream = unpack(data)
+    weights = stream.weights
     record: dict[str, Any] = {"info": probe(data).as_dict()}
+    if stream.latents is not None:
+        record["latents"] = [plane.ravel().tolist() for plane in stream.latents]
     if isinstance(weights, Symbols):
         record["laws"] = [_integers(law) for law in weights.laws]
         record["symbols"] = [value.ravel().tolist() for value in weights.values]
     else:
-        record["weights"] = [weights[spec.name].ravel().tolist() for spec in unpack(data).arch.tensors()]
+        record["weights"] = [weights[spec.name].ravel().tolist() for spec in stream.arch.tensors()]
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
 
@@ -77,10 +131,12 @@ def _integers(law: Law) -> list[int]:
 
 
 def main() -> None:
-    """Write all files."""
+    """Write all files that are not there."""
     for name in KINDS:
+        if (HERE / f"{name}.inr").exists():
+            continue
         data = build(name)
-        if len(data) >= 1000:
+        if len(data) >= 2000:
             raise ValueError(f"{name} takes {len(data)} bytes")
         (HERE / f"{name}.inr").write_bytes(data)
         (HERE / f"{name}.json").write_text(json.dumps(describe(data)) + "\n")

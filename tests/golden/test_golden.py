@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,11 @@ def _record(name: str) -> Any:
 
 def test_every_kind_is_there(made: dict[str, Any]) -> None:
     assert sorted(made["KINDS"]) == NAMES
-    assert all(len(_data(name)) < 1000 for name in NAMES)
+    assert all(len(_data(name)) < 2000 for name in NAMES)
+    grids = [grids for name in NAMES if (grids := _record(name).get("latents"))]
+    assert len(grids) == 6
+    assert any(any(grid) and not any(after) for planes in grids for grid, after in pairwise(planes))
+    assert max(map(abs, _record("grid_far")["latents"][0])) == 4095
     zeros = [not any(symbols) for symbols in _record("pruned")["symbols"]]
     assert zeros.count(True) == 1
     assert max(map(abs, _record("wide")["symbols"][0])) == 3968
@@ -51,6 +56,8 @@ def test_encoding_the_symbols_gives_exactly_this_file(name: str) -> None:
     stream = unpack(data)
     if isinstance(stream.weights, Symbols):
         assert [value.ravel().tolist() for value in stream.weights.values] == record["symbols"]
+    if stream.latents is not None:
+        assert [plane.ravel().tolist() for plane in stream.latents] == record["latents"]
     assert pack(stream) == data
 
 

@@ -14,6 +14,7 @@ _SMALLEST_SIDE = 8
 
 _MAX_COARSEST = 8
 
+
 def auto_grid(header: Header) -> GridArch:
     """A modulated SIREN for a picture: that of the priors, with grids up to where there is next to nothing left."""
     side, coarsest = min(header.width, header.height), 0
