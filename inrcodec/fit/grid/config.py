@@ -32,6 +32,8 @@ class GridConfig(FitConfig):
     """
 
     steps: int = 1_200
+    temperature: tuple[float, float] = (0.35, 0.05)
+    sigma: tuple[float, float] = (0.22, 0.12)
     lr: float = 5e-3
     warmup: int = 20
     optimizer: str = "soap"
