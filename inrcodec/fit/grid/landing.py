@@ -174,13 +174,17 @@ class GridSearch:
         """Mean squared error of latents."""
         return float(self.scene.mse(self.arch, self.flat, self._floats(latents)))
 
-    def _gradients(self, latents: torch.Tensor) -> tuple[Floats, Floats, float]:
-        """Derivatives of squared error and bits by every latent, and the squared error."""
-        at = latents.requires_grad_(True)
-        mse = self.scene.mse(self.arch, self.flat, at)
-        error = torch.autograd.grad(mse, at)[0]
-        rate = torch.autograd.grad(self.scene.bits(self.arch, self.flat, at), at)[0]
-        return error.double().cpu().numpy(), rate.double().cpu().numpy(), float(mse.detach())
+    def _gradients(self) -> tuple[Floats, Floats, float]:
+        """Derivatives of squared error and bits by every latent, and the squared error, at the present latents."""
+        key = self.latents.tobytes()
+        if self._slopes[0] != key:
+            at = self._floats(self.latents).requires_grad_(True)
+            error, mse = self._error_gradient(at, self.scene.samples)
+            rate = torch.autograd.grad(self.scene.bits(self.arch, self.flat, at), at)[0]
+            self._slopes = key, (error, rate.double().cpu().numpy(), mse)
+        return self._slopes[1]
+
+    _slopes: tuple[bytes, tuple[Floats, Floats, float]] = b"", (np.empty(0), np.empty(0), 0.0)
 
     @cached_property
     def curvature(self) -> Floats:
@@ -190,14 +194,14 @@ class GridSearch:
         (Hutchinson 1990; Bekas et al. 2007 for diagonals). One curvature for a whole grid will not do: gradients are
         large where curvatures are, and those moves look best that are worst.
         """
-        base = self._floats(self.latents)
+        base = self._floats(self.latents).requires_grad_(True)
         target = self.scene.samples
-        before = self._error_gradient(base, target)
+        before, _ = self._error_gradient(base, target)
         generator = torch.Generator().manual_seed(0)
         total = np.zeros(len(before))
         for _ in range(_PROBES):
             signs = torch.randint(0, 2, target.shape, generator=generator).to(target) * 2 - 1
-            total += (self._error_gradient(base, target + signs) - before) ** 2
+            total += (self._error_gradient(base, target + signs)[0] - before) ** 2
         found = 0.5 * target.numel() * total / _PROBES
         mean = np.bincount(self.grid_of, found) / np.bincount(self.grid_of)
         floor: Floats = np.maximum(found, _LEAST * mean[self.grid_of] + 1e-15)
@@ -222,12 +226,10 @@ class GridSearch:
         per_latent: Floats = found[self.grid_of]
         return per_latent
 
-    def _error_gradient(self, latents: torch.Tensor, target: torch.Tensor) -> Floats:
-        """Derivative of the squared error against a target by every latent."""
-        at = latents.clone().requires_grad_(True)
+    def _error_gradient(self, at: torch.Tensor, target: torch.Tensor) -> tuple[Floats, float]:
+        """Derivative of the squared error against a target by every latent, and the squared error."""
         mse = self.scene.engine.mse(self.arch, self.flat, at, target)
-        gradient: Floats = torch.autograd.grad(mse, at)[0].double().cpu().numpy()
-        return gradient
+        return torch.autograd.grad(mse, at)[0].double().cpu().numpy(), float(mse.detach())
 
     def moves(self, price: float = 1.0, caution: float = _CAUTION) -> tuple[Moves, float]:
         """The better neighbour of every latent at a multiple of the fit's price, and the squared error now.
@@ -237,7 +239,7 @@ class GridSearch:
             caution: what curvatures are multiplied with.
         """
         now = self.latents
-        slope, drift, mse = self._gradients(self._floats(now))
+        slope, drift, mse = self._gradients()
         h = caution * self.curvature
         own = self._own_bits(now)
         # The derivative of the rate holds a latent's own law too, which the difference covers better. What a move

@@ -192,7 +192,7 @@ def test_curvature_and_friction_foretell_what_moves_do(scene: Scene, fitted: Fit
     step = np.zeros_like(search.latents)
     step[finest[::5]] = np.where(np.arange(len(finest[::5])) % 2, 1, -1)
     after, rate = search._judge(search.latents + step)
-    slope = search._gradients(search._floats(search.latents))[0]
+    slope = search._gradients()[0]
     foretold = (slope * step + 0.5 * search.curvature * step**2).sum()
     assert after - error == pytest.approx(foretold, rel=0.3)
     alone = (search._own_bits(search.latents + step) - search._own_bits(search.latents)).sum()
