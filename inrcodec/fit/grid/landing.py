@@ -27,6 +27,7 @@ from inrcodec.coding.wavefront import latent_cost
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.steps import quantised
 from inrcodec.limits import MAX_SYMBOL
 from inrcodec.net.context import MAX_LATENT
 
@@ -86,8 +87,8 @@ _OCTAVE = 8
 _TRIFLE = 1e-3
 """Bits below which a move is as good as free, and its promise noise."""
 
-_COARSER = 20
-"""Eighths of an octave that the weights' steps may grow by to make a file fit."""
+_COARSER, _STRIDES = 60, (2, 8)
+"""Times that a tensor's step may grow to make a file fit, and eighths of an octave that it may do so by."""
 
 _LAST_ROUNDS = 20
 """Tries with the real coder."""
@@ -165,6 +166,10 @@ class GridSearch:
     def bits(self, latents: Ints) -> float:
         """Bits of latents under the very laws of the file."""
         return sum(latent_cost(self.arch, self.weights, self.planes(latents)))
+
+    def exactness(self) -> float:
+        """Bits of the latents as the fit counts them, as a part of those that they take; at most 1."""
+        return min(1.0, self._judge(self.latents)[1] / max(1.0, self.bits(self.latents)))
 
     def _floats(self, latents: Ints) -> torch.Tensor:
         return torch.from_numpy(latents.astype(np.float32)).to(self.scene.samples.device)
@@ -330,6 +335,33 @@ class GridSearch:
             low, high = (middle, high) if fits(scaled(middle)) else (low, middle)
         self.latents = scaled(low)
 
+    @torch.no_grad()
+    def coarser(self) -> GridSearch | None:
+        """The same latents with a coarser step of the tensor that saves bits at the least cost in error.
+
+        The context model's stay: the latents' laws hang by them. None where nothing saves a bit.
+        """
+        codes, floats = self.fitted.step_codes, self._floats(self.latents)
+        parts = tensors_of(self.arch, torch.from_numpy(self.fitted.weights).to(self.flat.device))
+        best, least, at = None, math.inf, 0
+        mse = float(self.scene.mse(self.arch, self.flat, floats))
+        for k, (name, part) in enumerate(parts.items()):
+            here, at = slice(at, at + part.numel()), at + part.numel()
+            now, bits = quantised(part, codes[k])
+            for stride in () if name.startswith("C") else _STRIDES:
+                code = min(codes[k] + stride, STEP_CODES - 1)
+                values, less = quantised(part, code)
+                flat = self.flat.clone()
+                flat[here] += (values - now).reshape(-1)
+                error = float(self.scene.mse(self.arch, flat, floats))
+                if bits - less > _TRIFLE and (error - mse) / (bits - less) < least:
+                    best, least = (*codes[:k], code, *codes[k + 1 :]), (error - mse) / (bits - less)
+        if best is None:
+            return None
+        search = GridSearch(self.scene, replace(self.fitted, step_codes=best))
+        search.latents = self.latents
+        return search
+
     def refine(self, budget: float, rounds: int, stop: Callable[[], bool] | None = None) -> None:
         """Optimise latents for a number of bits: what helps at a price is done, and the price follows the bits.
 
@@ -450,22 +482,18 @@ def land_grid(
         ValueError: nothing fits the cap.
     """
     search = GridSearch(scene, fitted)
-    search.refine(budget - sum(search.weights.tensor_bits()), rounds, stop)
+    left = budget - sum(search.weights.tensor_bits())
+    search.refine(left * search.exactness(), rounds, stop)
 
     def fits(search: GridSearch) -> bool:
         return size(search.weights, search.planes(search.latents)) <= cap
 
     # Latents hang together: to take one back costs its neighbours more than it saves. A little that is over comes off
     # the weights, other than the context model's, which the latents hang by.
-    coarsened = [not spec.name.startswith("C") for spec in fitted.arch.tensors()]
-    for coarser in range(1, _COARSER + 1):
-        if fits(search):
+    for _ in range(_COARSER):
+        if fits(search) or (coarser := search.coarser()) is None:
             break
-        latents = search.latents
-        pairs = zip(fitted.step_codes, coarsened, strict=True)
-        codes = tuple(min(code + coarser * yes, STEP_CODES - 1) for code, yes in pairs)
-        search = GridSearch(scene, replace(fitted, step_codes=codes))
-        search.latents = latents
+        search = coarser
     while True:
         try:
             search.fill(lambda latents, by=search: size(by.weights, by.planes(latents)), cap)  # type: ignore[misc]

@@ -198,3 +198,25 @@ def test_curvature_and_friction_foretell_what_moves_do(scene: Scene, fitted: Fit
     alone = (search._own_bits(search.latents + step) - search._own_bits(search.latents)).sum()
     count = len(finest[::5])
     assert abs(rate - bits - alone - search.friction[finest[0]] * count) < 0.5 * abs(rate - bits)
+
+
+def test_coarser_steps_save_bits_and_leave_the_context_model_and_latents(scene: Scene, fitted: FittedGrid) -> None:
+    search = GridSearch(scene, fitted)
+    coarser = search.coarser()
+    assert coarser is not None
+    assert sum(coarser.weights.tensor_bits()) < sum(search.weights.tensor_bits())
+    assert np.array_equal(coarser.latents, search.latents)
+    pairs = zip(fitted.arch.tensors(), fitted.step_codes, coarser.fitted.step_codes, strict=True)
+    changed = [spec.name for spec, before, after in pairs if before != after]
+    assert len(changed) == 1
+    assert not changed[0].startswith("C")
+    assert coarser.error(coarser.latents) < 1.2 * search.error(search.latents)
+
+
+def test_nothing_is_coarser_than_zeros(scene: Scene, fitted: FittedGrid) -> None:
+    nothing = replace(fitted, weights=np.zeros_like(fitted.weights))
+    assert GridSearch(scene, nothing).coarser() is None
+
+
+def test_what_latents_really_take_is_close_to_what_the_fit_counts(scene: Scene, fitted: FittedGrid) -> None:
+    assert 0.97 < GridSearch(scene, fitted).exactness() <= 1
