@@ -27,8 +27,7 @@ from benchmarks.rd import published
 from benchmarks.summary import rows as rows_of
 from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import Encoded, EncodeOptions, Target
-from inrcodec.fit.candidate import Candidate
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.grid.config import grid_effort
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.format.stream import unpack
 from inrcodec.image import load_image
@@ -97,18 +96,12 @@ _SCRATCH_LR = "1e-2"
 class Ablated(GridSession):
     """An encode of a variant."""
 
-    variant = Variant()
+    variant = VARIANTS[DEFAULT]
     scratch = False
 
-    def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
-        """One fit and its landing, of the variant's architecture."""
-        from inrcodec.fit.grid.sizing import auto_grid
-
-        config = config or self.config
-        arch = replace(auto_grid(self.header), **self.variant.arch)
-        fitted: Any = self._fitted(arch, self._budget(arch, cap), cap, config, share)  # type: ignore[arg-type]
-        self.steps += fitted.steps
-        return self._landed(fitted, cap, config)
+    def arch(self) -> GridArch:
+        """The usual architecture but for what the variant changes."""
+        return replace(super().arch(), **self.variant.arch)
 
     def _prior(self, arch: GridArch, budget: float) -> int:
         return NO_PRIOR if self.scratch else super()._prior(arch, budget)
@@ -117,19 +110,16 @@ class Ablated(GridSession):
 def encode(name: str, pixels: Pixels, cap: int, effort: int, threads: int | None) -> Encoded:
     """A file of a variant that, with what its weights cost beyond their entropy code, is within the cap."""
     variant = VARIANTS[name]
-
-    class Session(Ablated):
-        """Of this variant."""
-
-    Session.variant, Session.scratch = variant, SCRATCH in (name, variant.base)
+    scratch = SCRATCH in (name, variant.base)
     settings = dict(variant.settings)
-    if Session.scratch:
+    if scratch:
         settings.setdefault("lr", _SCRATCH_LR)
     if "steps" in settings:
-        plain = Session(pixels, Target("bytes", cap), EncodeOptions(effort=effort), None, None).config.steps
-        settings["steps"] = str(round(plain * float(settings["steps"])))
+        settings["steps"] = str(round(grid_effort(effort, pixels.count).steps * float(settings["steps"])))
     options = EncodeOptions(effort=effort, arch="grid", threads=threads, overrides=tuple(settings.items()))
-    return Session(pixels, Target("bytes", cap), options, None, None).run()
+    session = Ablated(pixels, Target("bytes", cap), options, None, None)
+    session.variant, session.scratch = variant, scratch
+    return session.run()
 
 
 def surcharge(symbols: Symbols) -> float:
@@ -144,7 +134,8 @@ def surcharge(symbols: Symbols) -> float:
 def measure(name: str, picture: Path, bpp: float, effort: int, threads: int | None) -> str:
     """One encode, as a line of the table."""
     pixels = load_image(picture).pixels
-    cap = int(bpp * pixels.count / 8)
+    cap = Target("bpp", bpp).cap(pixels.count)
+    assert cap is not None
     start = time.monotonic()
     coded, extra = encode(name, pixels, cap, effort, threads), 0.0
     if VARIANTS[name].fixed_length:

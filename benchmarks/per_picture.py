@@ -22,6 +22,7 @@ from statistics import fmean
 
 from inrcodec.atomic import atomic_write
 from inrcodec.bench.bdrate import Curve, bd_psnr, bd_rate
+from inrcodec.bench.report.bd import shared_span
 from inrcodec.bench.results import Results, read
 from inrcodec.errors import InrError
 
@@ -84,9 +85,7 @@ def compare(anchor: dict[str, Curve], test: dict[str, Curve]) -> list[Comparison
             rate, psnr = bd_rate(theirs, ours), bd_psnr(theirs, ours)
         except ValueError as error:
             raise InrError(f"{picture}: {error}") from None
-        ranges = [sorted(point[1] for point in curve) for curve in (theirs, ours)]
-        low, high = max(one[0] for one in ranges), min(one[-1] for one in ranges)
-        rows.append(Comparison(picture, rate, psnr, low, high, (len(ours), len(theirs))))
+        rows.append(Comparison(picture, rate, psnr, *shared_span(theirs, ours), (len(ours), len(theirs))))
     if not rows:
         raise InrError("no picture is in both")
     return rows

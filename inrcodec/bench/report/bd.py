@@ -63,9 +63,10 @@ def _saving(codec: str, anchor: Curve, test: Curve, kind: str) -> Saving | None:
         rate, psnr = bd_rate(anchor, test), bd_psnr(anchor, test)
     except ValueError:  # curves that share no range
         return None
-    return Saving(codec, rate, psnr, kind, _shared(anchor, test))
+    return Saving(codec, rate, psnr, kind, shared_span(anchor, test))
 
 
-def _shared(anchor: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def shared_span(anchor: Sequence[tuple[float, float]], test: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Lowest and highest PSNR that two curves share, dB."""
     ours, theirs = [psnr for _, psnr in test], [psnr for _, psnr in anchor]
     return max(min(ours), min(theirs)), min(max(ours), max(theirs))

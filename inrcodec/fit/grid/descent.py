@@ -34,9 +34,6 @@ from inrcodec.net.context import MAX_LATENT
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR
 
-_FULL = 1.0
-"""Part of the budget that a fit may fill before latents are rounded for good."""
-
 _PATIENCE = 0.2
 """The most steps that a fit which is over that may take to get there, as a part of all."""
 
@@ -168,7 +165,7 @@ class GridDescent:
 
     def _holding(self) -> bool:
         """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back."""
-        if self.held >= _PATIENCE * self.config.steps or self.time >= 1 or self.bits <= self.budget * _FULL:
+        if self.held >= _PATIENCE * self.config.steps or self.time >= 1 or self.bits <= self.budget:
             return False
         self.held += 1
         return True

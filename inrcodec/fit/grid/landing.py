@@ -25,7 +25,7 @@ from inrcodec.coding.law import STEP_CODES, step_size
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.plain import tensors_of
+from inrcodec.fit.grid.plain import flat_of, tensors_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.steps import quantised
 from inrcodec.limits import MAX_SYMBOL
@@ -138,9 +138,7 @@ class GridSearch:
         self.sizes = [rows * columns for rows, columns in self.shapes]
         self.grid_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
         self.weights = self._weights()
-        exact = self.weights.dequantize()
-        flat = np.concatenate([exact[spec.name].ravel() for spec in self.arch.tensors()])
-        self.flat = torch.from_numpy(flat).to(scene.samples.device)
+        self.flat = flat_of(self.arch, self.weights.dequantize()).to(scene.samples.device)
         self.latents = np.clip(np.rint(fitted.latents), -MAX_LATENT, MAX_LATENT).astype(np.int32)
         self.phase = self._phases()
 
@@ -344,11 +342,13 @@ class GridSearch:
         codes, floats = self.fitted.step_codes, self._floats(self.latents)
         parts = tensors_of(self.arch, torch.from_numpy(self.fitted.weights).to(self.flat.device))
         best, least, at = None, math.inf, 0
-        mse = float(self.scene.mse(self.arch, self.flat, floats))
+        mse = self.error(self.latents)
         for k, (name, part) in enumerate(parts.items()):
             here, at = slice(at, at + part.numel()), at + part.numel()
+            if name.startswith("C"):
+                continue
             now, bits = quantised(part, codes[k])
-            for stride in () if name.startswith("C") else _STRIDES:
+            for stride in _STRIDES:
                 code = min(codes[k] + stride, STEP_CODES - 1)
                 values, less = quantised(part, code)
                 flat = self.flat.clone()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit import gates
 from inrcodec.fit.gated import GatedWeights
+from inrcodec.fit.grid.plain import flat_of
 from inrcodec.fit.soap import Block
 from inrcodec.net.arch import TensorSpec
 from inrcodec.net.grid import GridArch
@@ -51,14 +51,13 @@ class GridNetworks(GatedWeights):
         super().__init__(arch)
         self.arch, self.prior, self.gate_kind = arch, prior, gate_kind
         self.generator = torch.Generator().manual_seed(seed % 2**63)
-        base = base_tensors(arch, prior)
-        flat = np.concatenate([base[spec.name].ravel() for spec in arch.tensors()])
-        self.register_buffer("base", torch.from_numpy(flat).float(), persistent=False)
+        base = flat_of(arch, base_tensors(arch, prior))
+        self.register_buffer("base", base.float(), persistent=False)
         if prior == NO_PRIOR:
             initial = [initial_tensor(arch, spec, mean, self.generator).reshape(-1) for spec in arch.tensors()]
             self.weights = nn.Parameter(torch.cat(initial))
         else:
-            self.weights = nn.Parameter(torch.zeros(len(flat)))
+            self.weights = nn.Parameter(torch.zeros(len(base)))
         start = math.log(step_size(step_code(_STEP)))
         self.log_step = nn.Parameter(torch.full((len(self.sizes),), start))
         self.log_alpha = None

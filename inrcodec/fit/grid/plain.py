@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -17,6 +20,11 @@ def tensors_of(arch: GridArch, flat: Tensor) -> dict[str, Tensor]:
     specs = arch.tensors()
     parts = torch.split(flat, [spec.size for spec in specs])
     return {spec.name: part.view(spec.shape) for spec, part in zip(specs, parts, strict=True)}
+
+
+def flat_of(arch: GridArch, tensors: Mapping[str, NDArray[Any]]) -> Tensor:
+    """The inverse of :func:`tensors_of`, from arrays: ``(params,)``, of their type."""
+    return torch.from_numpy(np.concatenate([tensors[spec.name].ravel() for spec in arch.tensors()]))
 
 
 def planes_of(arch: GridArch, width: int, height: int, latents: Tensor) -> list[Tensor]:

@@ -73,11 +73,15 @@ class GridSession(Session):
     def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
         """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
         config = config or self.config
-        arch = auto_grid(self.header)
+        arch = self.arch()
         budget = self._budget(arch, cap)
         fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
         self.steps += fitted.steps
         return self._landed(cast("Any", fitted), cap, config)
+
+    def arch(self) -> GridArch:
+        """The architecture of all fits."""
+        return auto_grid(self.header)
 
     def refit(self, base: Candidate, cap: int) -> Candidate:
         """The same fit, landed on another cap."""
@@ -130,4 +134,4 @@ class GridSession(Session):
 
     def smallest(self) -> int:
         """Bytes of the smallest file there is for the picture."""
-        return smallest_grid(self.header, auto_grid(self.header))
+        return smallest_grid(self.header, self.arch())
