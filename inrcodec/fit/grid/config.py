@@ -34,7 +34,7 @@ class GridConfig(FitConfig):
     steps: int = 1_200
     temperature: tuple[float, float] = (0.35, 0.05)
     sigma: tuple[float, float] = (0.22, 0.12)
-    lr: float = 5e-3
+    lr: float = 1e-2
     warmup: int = 20
     optimizer: str = "soap"
     betas: tuple[float, float] = (0.95, 0.95)
@@ -49,7 +49,7 @@ class GridConfig(FitConfig):
     latent_lr: float = 1e-2
     latent_betas: tuple[float, float] = (0.8, 0.95)
     latent_floor: float = 0.01
-    floor: float = 0.1
+    floor: float = 0.02
     gain: float = 16.0
     headroom: float = 0.12
     outer: float = 55_000.0
