@@ -47,6 +47,21 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Log:
+    """Where the story of a fit is written down; see :mod:`inrcodec.fit.monitor`.
+
+    Attributes:
+        folder: made if it is not there.
+        images: with the picture over time.
+        overwrite: replace a log that is there.
+    """
+
+    folder: Path
+    images: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
 class EncodeOptions:
     """How to reach it.
 
@@ -66,6 +81,7 @@ class EncodeOptions:
         overrides: ``(name, text)`` replacements of :class:`inrcodec.fit.config.FitConfig` fields.
         verify: decode the finished file and compare with what was fitted.
         stack: pictures of one shape that are fitted together by :func:`encode_stack`; 24 on a GPU, else 1, if left out.
+        log: where the story of the fit is written down, if anywhere.
     """
 
     effort: int = 5
@@ -82,6 +98,7 @@ class EncodeOptions:
     overrides: tuple[tuple[str, str], ...] = ()
     verify: bool = True
     stack: int | None = None
+    log: Log | None = None
 
     def __post_init__(self) -> None:
         if self.stack is not None and self.stack < 1:
@@ -278,6 +295,6 @@ def encode_stack(
 
 
 __all__ = [
-    "ARCHITECTURES", "EncodeOptions", "Encoded", "Plan", "Progress", "Report", "Target", "TargetError", "encode_pixels",
-    "encode_stack", "plan",
+    "ARCHITECTURES", "EncodeOptions", "Encoded", "Log", "Plan", "Progress", "Report", "Target", "TargetError",
+    "encode_pixels", "encode_stack", "plan",
 ]  # fmt: skip

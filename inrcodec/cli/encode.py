@@ -59,6 +59,9 @@ DEFAULT_BPP = 0.3
 @click.option("--checkpoint", cls=Rare, type=click.Path(path_type=Path, dir_okay=False), metavar="PATH",
               help="Save the state of the fit here as it goes.")
 @click.option("--resume", cls=Rare, is_flag=True, help="Go on from the checkpoint.")
+@click.option("--log", cls=Rare, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Write down how the fit goes, in a folder of DIR for every input: CSV, TensorBoard events.")
+@click.option("--log-images", cls=Rare, is_flag=True, help="With the picture at every tenth of the fit.")
 @click.option("--alpha", cls=Rare, type=alpha, metavar="drop|#rrggbb", default="drop", show_default=True,
               help="Forget the opacity, or composite over a colour.")
 @click.option("--depth", cls=Rare, type=click.Choice(["auto", "8", "16"]), default="auto", show_default=True,
@@ -94,6 +97,8 @@ def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out
         Path(out_dir).mkdir(parents=True, exist_ok=True)
     if request.stats is not None:
         check_writable(request.stats, overwrite=True)
+    if request.options.log is not None:
+        _say_events(console)
     reports: list[dict[str, Any]] = []
     with graceful_stop() as stop:
         columns = ("bytes", "bpp", "PSNR", "time")
@@ -121,6 +126,12 @@ def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
         raise click.UsageError("-f and --skip-existing exclude each other.")
     if given["resume"] and given["checkpoint"] is None:
         raise click.UsageError("--resume needs --checkpoint PATH.")
+    if given["log_images"] and given["log"] is None:
+        raise click.UsageError("--log-images needs --log DIR.")
+    if given["log"] is not None and given["scheduler"] is not None:
+        raise click.UsageError("--log is a folder of this machine: it excludes --scheduler.")
+    if given["log"] is not None and (given["stack"] or 1) > 1:
+        raise click.UsageError("--log follows the fit of one picture: it excludes --stack N of more.")
     if given["checkpoint"] is not None and len(inputs) > 1:
         raise click.UsageError("--checkpoint takes one input.")
     if given["checkpoint"] is not None and given["scheduler"] is not None:
@@ -129,9 +140,17 @@ def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
         raise click.UsageError("--checkpoint keeps the fit of one picture: it excludes --stack N of more.")
 
 
+def _say_events(console: Console) -> None:
+    """Say what a log will lack."""
+    from inrcodec.fit.monitor import events_possible
+
+    if not events_possible():
+        console.say("--log: tables only; for TensorBoard events too, pip install 'inrcodec[log]'")
+
+
 def _request(given: dict[str, Any]) -> Request:
     """Turn option values into the encoder's own words. Imports the encoder, not yet torch."""
-    from inrcodec.encoder import EncodeOptions, Target
+    from inrcodec.encoder import EncodeOptions, Log, Target
     from inrcodec.fit.config import FitConfig
 
     try:
@@ -152,6 +171,7 @@ def _request(given: dict[str, Any]) -> Request:
         device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
         checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"],
         verify=not given["no_verify"], stack=given["stack"],
+        log=None if given["log"] is None else Log(given["log"], given["log_images"], given["force"]),
     )  # fmt: skip
     depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]
     return Request(

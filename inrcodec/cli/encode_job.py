@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,10 +75,19 @@ def encode_job(
     if loaded is None:
         return Outcome(job.source, message="skipped")
 
+    options = request.options
+    if options.log is not None:
+        options = replace(options, log=replace(options.log, folder=log_folder(options.log.folder, job.source)))
+
     def encode(observer: Observer) -> Encoded:
-        return encode_pixels(loaded.pixels, request.target, request.options, observer=observer, stop=stop)
+        return encode_pixels(loaded.pixels, request.target, options, observer=observer, stop=stop)
 
     return finish_job(console, request, job, loaded, encode, stop, reports)
+
+
+def log_folder(folder: Path, source: str) -> Path:
+    """The folder of an input's log."""
+    return folder / ("stdin" if source == STREAM else Path(source).stem)
 
 
 def prepare_job(console: Console, request: Request, job: Job) -> LoadedImage | None:

@@ -52,6 +52,12 @@ class Canvas:
         return replace(self, coords=self.coords[index], samples=self.samples[index])
 
     @torch.no_grad()
+    def draw(self, model: SparseSiren, flat: Tensor) -> Tensor:
+        """What the net draws at the given flat weights, ``(pixels, channels)``, not clipped."""
+        parts = range(0, self.count, EVALUATE)
+        return torch.cat([model(self.coords[start : start + EVALUATE], flat) for start in parts])
+
+    @torch.no_grad()
     def mse(self, model: SparseSiren, flat: Tensor) -> float:
         """Mean squared error of the net at the given flat weights, its output clipped to [0, 1]."""
         total = torch.zeros((), dtype=torch.float64, device=self.samples.device)

@@ -66,6 +66,7 @@ class Descent(ABC):
         self.time = 0.0
         self.pressed = self.finishing = False
         self.curve: CostCurve | None = None
+        self.soft_bits = torch.full_like(self.flat, math.nan)  # of the last step, for whoever watches
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
     @abstractmethod
@@ -159,6 +160,7 @@ class Descent(ABC):
             levels = model.levels(sample=True)
             flat = model.effective(levels, self.relaxation())
             proxy = expected_bits(self.curve, levels.abs(), model.tensor_of, model.open_probability())
+            self.soft_bits = proxy.detach()
             violation = proxy / (self.budget * self.config.aim) - 1
         else:
             flat = model.gated(sample=True)

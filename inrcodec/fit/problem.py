@@ -8,6 +8,7 @@ SIREN whatever the picture and the budget, so one start and one gain serve all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cooper
@@ -33,6 +34,7 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
         price = cooper.multipliers.DenseMultiplier(init=start, dtype=start.dtype)
         self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=price)
         self.price = price.to(device)
+        self.lagrangian = torch.full((), math.nan)  # of the last step, for whoever watches
 
     @property
     def multiplier(self) -> float:
@@ -49,8 +51,10 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
             violation: differentiable bits / budget - 1 of every picture, or None where nothing is constrained.
             strict: the measured violations, or None on steps between measurements (the multipliers then rest).
         """
+        self.lagrangian = log_mse.detach()
         if violation is None:
             return cooper.CMPState(loss=log_mse)
+        self.lagrangian = self.lagrangian + (self.price.weight * violation).detach().sum()
         state = cooper.ConstraintState(
             violation=violation,
             strict_violation=None if strict is None else torch.as_tensor(strict).to(violation),

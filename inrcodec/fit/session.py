@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.machine import device_of, use_threads, warm_up
 from inrcodec.fit.methods import method
+from inrcodec.fit.monitor import Monitor, Watched
 from inrcodec.fit.quality import QualitySearch
 from inrcodec.fit.sizing import payload_budget, smallest_file
 from inrcodec.fit.teller import Teller
@@ -69,7 +70,11 @@ class Session:
         self.steps = 0
         self.interrupted = False
         self.teller = Teller(observer, self.header.pixels)
-        decisive = replace(options, checkpoint=None, resume=False, verify=True, max_time=None, stack=None)
+        self.monitor = None
+        if options.log is not None:
+            self.monitor = Monitor(options.log, self.header, resume=options.resume)
+            self.monitor.settings(target, options, self.config)
+        decisive = replace(options, log=None, checkpoint=None, resume=False, verify=True, max_time=None, stack=None)
         self.journal = Journal(
             options.checkpoint,
             identity(pixels, target, decisive),
@@ -95,9 +100,13 @@ class Session:
     def run(self) -> Encoded:
         """Do it."""
         self.warm_up()
-        with use_threads(self.engine, self.options.threads):
-            cap = self.target.cap(self.header.pixels)
-            best = self.fit(cap) if cap is not None else QualitySearch(self, self.target.value).run()
+        try:
+            with use_threads(self.engine, self.options.threads):
+                cap = self.target.cap(self.header.pixels)
+                best = self.fit(cap) if cap is not None else QualitySearch(self, self.target.value).run()
+        finally:
+            if self.monitor is not None:
+                self.monitor.close()
         if self.options.verify:
             self.teller.tell("check", 0, 1)
             best.check(self.pixels)
@@ -106,6 +115,18 @@ class Session:
     def warm_up(self) -> None:
         """Get the engine ready; if that takes long, kernels are being compiled, and somebody is waiting."""
         warm_up(self.engine, lambda: self.teller.tell("compile", 0, 0))
+
+    def _begin(self, descent: Descent) -> None:
+        """Let everybody who listens know that a fit begins."""
+        self.teller.begin(descent)
+        if self.monitor is not None:
+            self.monitor.begin()
+
+    def _watch(self, descent: Descent) -> None:
+        """Let everybody who listens know how it goes."""
+        self.teller.watch(descent)
+        if self.monitor is not None:
+            self.monitor.watch(cast("Watched", descent))
 
     def stopped(self) -> bool:
         """True once the user asked to stop."""
@@ -200,10 +221,10 @@ class Session:
         if key in self._hopeless:
             raise Diverged("this finish did so before")
         trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
-        self.teller.begin(trainer)
+        self._begin(trainer)
         left = self.time_left()  # of the clock's whole, a finish is the last part
         seconds = None if left is None else max(0.1, 0.6 * left) / REFINE
-        refined = train(trainer, seconds=seconds, observer=self.teller.watch, stop=self.stopped)
+        refined = train(trainer, seconds=seconds, observer=self._watch, stop=self.stopped)
         if not self.interrupted:
             self.journal.finish(key, refined)
         return refined
@@ -258,9 +279,9 @@ class Session:
 
         def watch(descent: Descent) -> None:
             self.journal.keep(key, trainer, {"seed": seed})
-            self.teller.watch(descent)
+            self._watch(descent)
 
-        self.teller.begin(trainer)
+        self._begin(trainer)
         left = self.time_left()
         seconds = None if left is None else max(0.1, left * share * (0.9 if budget else 1.0))
         fitted = train(trainer, seconds=seconds, observer=watch, stop=self.stopped)

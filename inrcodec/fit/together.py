@@ -29,6 +29,8 @@ def room(options: EncodeOptions) -> int:
     Raises:
         ValueError: the device is not there.
     """
+    if options.log is not None:
+        return 1  # a log is of one picture
     if options.stack is not None:
         return options.stack
     return ON_A_GPU if device_of(options.device).type == "cuda" else 1

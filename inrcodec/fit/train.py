@@ -25,7 +25,7 @@ from inrcodec.fit.config import FitConfig
 from inrcodec.fit.curvature import allocate_steps, curvature
 from inrcodec.fit.descent import Descent, Diverged, Pulse, advance
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.fit.gated import as_symbols, hard_levels
+from inrcodec.fit.gated import Relaxation, as_symbols, hard_levels
 from inrcodec.fit.model import SparseSiren
 from inrcodec.fit.rate import CostCurve
 from inrcodec.net.arch import Arch, Network
@@ -167,6 +167,14 @@ class Trainer(Descent):
     def pulse(self) -> Pulse:
         """How the fit stands. It waits for the device, so do not ask at every step."""
         return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
+
+    @torch.no_grad()
+    def picture(self) -> NDArray[np.float32]:
+        """What the net would draw now, rounded for real if it has steps; ``(pixels, channels)``."""
+        model = self.model
+        flat = model.effective(model.levels(), Relaxation("hard")) if self.pressed else model.gated()
+        drawn: NDArray[np.float32] = self.canvas.draw(model, flat).cpu().numpy()
+        return drawn
 
     def fitted(self) -> FittedNet:
         """Hand on the weights as they are."""

@@ -60,7 +60,8 @@ def test_targets(run: Run, photo: Path, fake_encoder: Calls, words: tuple[str, .
         ("--max-time", "soon"), ("--alpha", "keep"), ("--alpha", "white"), ("--depth", "12"), ("--layers", "64"),
         ("--method", "zip"), ("--arch", "vgg"), ("--device", "tpu"), ("-j", "0"), ("--set", "steps"),
         ("--set", "no_such_setting=1"), ("--set", "steps=many"), ("--resume",), ("-f", "--skip-existing"),
-        ("-o", "x.inr", "-O", "dir"), ("--json", "-o", "-"),
+        ("-o", "x.inr", "-O", "dir"), ("--json", "-o", "-"), ("--log-images",), ("--log", "d", "--stack", "2"),
+        ("--log", "d", "--scheduler", "tcp://127.0.0.1:9"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_2_and_starts_nothing(

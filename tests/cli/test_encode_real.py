@@ -51,6 +51,31 @@ def test_a_target_that_cannot_be_reached_is_3(run: Run, photo: Path, capsys: pyt
     assert not photo.with_suffix(".inr").exists()
 
 
+def test_a_log_for_every_input(run: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    words = ("encode", photo, other, *TINY, "--log", tmp_path / "log", "--log-images", "-O", tmp_path / "out")
+    assert run(*words) == 0
+    for name in (photo.stem, "other"):
+        assert (tmp_path / "log" / name / "fit.csv").read_text().count("\n") > 5
+        assert list((tmp_path / "log" / name / "images").glob("*.png"))
+    capsys.readouterr()
+    before = (tmp_path / "log" / "other" / "fit.csv").read_bytes()
+    assert run(*words[:2], *TINY, "--log", tmp_path / "log", "-o", tmp_path / "new.inr") == 1
+    assert "fit.csv" in capsys.readouterr().err
+    assert not (tmp_path / "new.inr").exists()
+    assert run("encode", other, *TINY, "--log", tmp_path / "log", "-o", tmp_path / "new.inr", "-f") == 0
+    assert (tmp_path / "log" / "other" / "fit.csv").read_bytes() != before  # its seconds are others
+
+
+def test_what_a_log_lacks_without_tensorboard_is_said(
+    run: Run, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inrcodec.fit.monitor.events_possible", lambda: False)
+    assert run("encode", photo, *TINY, "--log", tmp_path / "log") == 0
+    assert "inrcodec[log]" in capsys.readouterr().err
+
+
 def test_pipes(shell: Shell, photo: Path) -> None:
     coded = shell("encode", "-", *TINY, "-q", input=photo.read_bytes())
     assert (coded.returncode, coded.stderr) == (0, b"")

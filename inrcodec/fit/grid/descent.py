@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.descent import Diverged, Pulse
 from inrcodec.fit.gated import Relaxation, hard_levels
+from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch
@@ -91,6 +93,7 @@ class GridDescent:
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
         self.bits = math.nan
+        self.soft_bits = torch.full((), math.nan)  # of the last step, for whoever watches
         self.mse = self.flat_error
         self.rounded: Tensor | None = None
 
@@ -129,6 +132,11 @@ class GridDescent:
     def soft_progress(self) -> float:
         """Part of the soft phase that is done, 0 to 1."""
         return min(1.0, self.progress / (1 - self.config.finish))
+
+    @property
+    def model(self) -> GridNetworks:
+        """The weights, under the name that other fits have for them."""
+        return self.networks
 
     @property
     def goal(self) -> float:
@@ -235,6 +243,7 @@ class GridDescent:
         else:
             flat = self.free_weights()
         bits = self.scene.bits(self.arch, flat, latents) + weight_bits
+        self.soft_bits = bits.detach()
         mse = self.scene.mse(self.arch, flat, latents)
         self.mse = float(mse.detach())
         if not math.isfinite(self.mse):
@@ -289,6 +298,14 @@ class GridDescent:
     def pulse(self) -> Pulse:
         """How the fit stands."""
         return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
+
+    @torch.no_grad()
+    def picture(self) -> NDArray[np.float32]:
+        """What would be drawn now, latents and (once they have steps) weights rounded; ``(pixels, channels)``."""
+        flat = self.hard_weights() if self.pressed else self.free_weights()
+        drawn = plain.picture(self.arch, flat, self.symbols(), self.scene.width, self.scene.height)
+        pixels: NDArray[np.float32] = drawn.flatten(1).T.cpu().numpy()
+        return pixels
 
     def fitted(self) -> FittedGrid:
         """Hand on what there is, rounded for real if it was not yet."""

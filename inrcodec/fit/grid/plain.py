@@ -45,6 +45,11 @@ def mse(arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor) -> Tensor
     return reference.mse(arch, tensors_of(arch, flat), planes_of(arch, width, height, latents), target)
 
 
+def picture(arch: GridArch, flat: Tensor, latents: Tensor, width: int, height: int) -> Tensor:
+    """What is drawn, ``(outputs, height, width)``, not clipped."""
+    return reference.picture(arch, tensors_of(arch, flat), planes_of(arch, width, height, latents), width, height)
+
+
 def relaxed(latents: Tensor, gain: float, temperature: float, sigma: float, noise: Tensor) -> Tensor:
     """Latents times ``gain``, soft-rounded around noise."""
     return noisy_soft_round(latents * gain, temperature, sigma * noise)

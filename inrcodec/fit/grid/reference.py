@@ -143,9 +143,15 @@ def synthesise(arch: GridArch, tensors: Mapping[str, Tensor], stack: Tensor) -> 
     return picture
 
 
+def picture(
+    arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], width: int, height: int
+) -> Tensor:
+    """Samples ``(outputs, height, width)`` from the latents of each grid."""
+    sizes = [(-(-height >> o), -(-width >> o)) for o in range(arch.coarsest - 1, -1, -1)]
+    return synthesise(arch, tensors, upsampled(arch, tensors, planes, sizes))
+
+
 def mse(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], target: Tensor) -> Tensor:
     """Mean squared error of the picture against ``target`` ``(outputs, height, width)``."""
     height, width = target.shape[1:]
-    sizes = [(-(-height >> o), -(-width >> o)) for o in range(arch.coarsest - 1, -1, -1)]
-    picture = synthesise(arch, tensors, upsampled(arch, tensors, planes, sizes))
-    return (picture - target).square().mean()
+    return (picture(arch, tensors, planes, width, height) - target).square().mean()
