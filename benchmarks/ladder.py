@@ -1,6 +1,6 @@
 """The effort ladder: seconds, CPU seconds and PSNR of every level at equal bytes, into a TSV that can be resumed.
 
-    python -m benchmarks.ladder data/kodak/kodim{05,15,20,23}.png --bpp 0.15 --out benchmarks/results/ladder.tsv
+    python -m benchmarks.ladder data/kodak/kodim{05,15,20,23}.png --bpp 0.3 --out benchmarks/results/ladder_grid.tsv
 
 Every encode is a process of its own. Its CPU seconds hardly depend on what else the machine is doing, the seconds on
 the clock do. PSNR is of the decoded file and depends on neither: threads and timing change no bit of a result.
@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--bpp", type=float, default=0.15)
     parser.add_argument("--efforts", default=",".join(map(str, EFFORTS)))
+    parser.add_argument("--arch", default="auto", help="as encode takes it (ladder.tsv is of siren)")
     parser.add_argument("--workers", type=int, default=1, help="encodes at a time, each with the cores divided by this")
     parser.add_argument("--out", type=Path, required=True, help="rows it already holds are not measured again")
     options = parser.parse_args()
@@ -47,18 +48,19 @@ def main() -> None:
     missing = [(picture, effort) for picture, effort in jobs if (picture.stem, effort) not in done]
     threads = max(1, (os.cpu_count() or 1) // options.workers)
     with ThreadPoolExecutor(options.workers) as pool, options.out.open("a") as out:
-        for row in pool.map(lambda job: _encode(job[0], job[1], options.bpp, threads), missing):
+        for row in pool.map(lambda job: _encode(job[0], job[1], options.bpp, options.arch, threads), missing):
             out.write(row + "\n")
             out.flush()
             print(row, file=sys.stderr, flush=True)
     _summarise(options.out)
 
 
-def _encode(picture: Path, effort: str, bpp: float, threads: int) -> str:
+def _encode(picture: Path, effort: str, bpp: float, arch: str, threads: int) -> str:
     """One encode, as a line of the table."""
     with tempfile.TemporaryDirectory() as scratch:
         coded = Path(scratch) / "coded.inr"
         words = ["encode", str(picture), "-o", str(coded), "-b", str(bpp), "-e", effort, "-j", str(threads), "--json"]
+        words += ["--arch", arch]
         start = time.monotonic()
         process = subprocess.Popen([sys.executable, "-m", "inrcodec", "-q", *words], stdout=subprocess.PIPE)
         assert process.stdout is not None
