@@ -36,6 +36,18 @@ class Pulse:
     multiplier: float
 
 
+class Phased(Protocol):
+    """A fit that goes through phases."""
+
+    pressed: bool
+    finishing: bool
+
+
+def phase_of(descent: Phased) -> str:
+    """``fit``, ``quantise`` or ``round``; see :class:`inrcodec.encoder.Progress`."""
+    return "round" if descent.finishing else "quantise" if descent.pressed else "fit"
+
+
 class Descent(ABC):
     """The steps of a fit and their schedule, the same for one picture and for several in lock-step.
 

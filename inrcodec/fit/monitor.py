@@ -25,7 +25,7 @@ from torch import Tensor
 from inrcodec.atomic import atomic_write, check_writable
 from inrcodec.encoder import EncodeOptions, Log, Target
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.descent import Pulse
+from inrcodec.fit.descent import Phased, Pulse, phase_of
 from inrcodec.fit.gated import GatedWeights, hard_levels
 from inrcodec.fit.problem import RateProblem
 from inrcodec.format.container import Header
@@ -45,12 +45,10 @@ GATES = ("fit", "step", *(f"to_{(k + 1) / BINS:.2f}" for k in range(BINS)))
 """Columns of the tables."""
 
 
-class Watched(Protocol):
+class Watched(Phased, Protocol):
     """A fit that can be looked into."""
 
     done: int
-    pressed: bool
-    finishing: bool
     soft_bits: Tensor
     problem: RateProblem
 
@@ -150,9 +148,8 @@ class Monitor:
         pulse, pixels = descent.pulse(), self.header.pixels
         layers = layers_of(descent)
         weights, kept = sum(layer.weights for layer in layers), sum(layer.kept for layer in layers)
-        phase = "round" if descent.finishing else "quantise" if descent.pressed else "fit"
         figures = {
-            "lagrangian": float(descent.problem.lagrangian.sum()),
+            "lagrangian": descent.problem.lagrangian,
             "mse": pulse.mse,
             "psnr_db": -10 * math.log10(max(pulse.mse, 1e-12)),
             "soft_bpp": float(descent.soft_bits.sum()) / pixels,
@@ -161,11 +158,13 @@ class Monitor:
             "kept": kept / weights,
         }
         seconds = time.monotonic() - self._start
-        self._fit.writerow([self.fits, pulse.step, phase, f"{seconds:.2f}", *map(_number, figures.values())])
+        told = [self.fits, pulse.step, phase_of(descent), f"{seconds:.2f}"]
+        self._fit.writerow([*told, *map(_number, figures.values())])
         self._layers.writerows([self.fits, pulse.step, *asdict(layer).values()] for layer in layers)
         chances = descent.model.open_probability()
-        if chances is not None:
-            counts = np.histogram(chances.detach().cpu().numpy(), BINS, (0.0, 1.0))[0]
+        gates = None if chances is None else chances.detach().cpu().numpy()
+        if gates is not None:
+            counts = np.histogram(gates, BINS, (0.0, 1.0))[0]
             self._gates.writerow([self.fits, pulse.step, *counts.tolist()])
         if self._events is not None:
             for name, value in figures.items():
@@ -173,8 +172,8 @@ class Monitor:
                     self._events.add_scalar(f"fit{self.fits}/{name}", value, pulse.step)
             for layer in layers:
                 self._events.add_scalar(f"kept{self.fits}/{layer.name}", layer.kept / layer.weights, pulse.step)
-            if chances is not None:
-                self._events.add_histogram(f"fit{self.fits}/gates", chances.detach().cpu().numpy(), pulse.step)
+            if gates is not None:
+                self._events.add_histogram(f"fit{self.fits}/gates", gates, pulse.step)
 
     def _draw(self, descent: Watched) -> None:
         pixels = Pixels.from_unit(descent.picture(), self.header.height, self.header.width, self.header.depth)

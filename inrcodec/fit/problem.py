@@ -34,12 +34,17 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
         price = cooper.multipliers.DenseMultiplier(init=start, dtype=start.dtype)
         self.rate = cooper.Constraint(constraint_type=cooper.ConstraintType.INEQUALITY, multiplier=price)
         self.price = price.to(device)
-        self.lagrangian = torch.full((), math.nan)  # of the last step, for whoever watches
+        self._loss, self._violation = torch.full((), math.nan), torch.zeros(pictures)  # of the last step
 
     @property
     def multiplier(self) -> float:
         """The current price of the budget, the mean of all pictures."""
         return float(self.price.weight.detach().cpu().mean())
+
+    @property
+    def lagrangian(self) -> float:
+        """Of the last step, at the current price. It waits for the device, so do not ask at every step."""
+        return float((self._loss.cpu() + (self.price.weight.detach().cpu() * self._violation.cpu()).sum()).sum())
 
     def compute_cmp_state(
         self, log_mse: Tensor, violation: Tensor | None, strict: Tensor | float | None
@@ -51,10 +56,10 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
             violation: differentiable bits / budget - 1 of every picture, or None where nothing is constrained.
             strict: the measured violations, or None on steps between measurements (the multipliers then rest).
         """
-        self.lagrangian = log_mse.detach()
+        self._loss = log_mse.detach()
         if violation is None:
             return cooper.CMPState(loss=log_mse)
-        self.lagrangian = self.lagrangian + (self.price.weight * violation).detach().sum()
+        self._violation = violation.detach()
         state = cooper.ConstraintState(
             violation=violation,
             strict_violation=None if strict is None else torch.as_tensor(strict).to(violation),

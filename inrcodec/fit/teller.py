@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from inrcodec.encoder import Progress
-from inrcodec.fit.descent import Descent
+from inrcodec.fit.descent import Descent, phase_of
 
 TELL_SECONDS = 0.1
 """The observer hears no more often than this."""
@@ -36,11 +36,13 @@ class Teller:
         if not self._due(descent.done, descent.config.steps):
             return
         pulse = descent.pulse()
-        phase = "round" if descent.finishing else "quantise" if descent.pressed else "fit"
         start, before = self._begun
         gone = max(1e-6, descent.progress - before)
         eta = (time.monotonic() - start) * (1 - descent.progress) / gone
-        self.tell(phase, pulse.step, pulse.steps, mse=pulse.mse, bits=pulse.bits, multiplier=pulse.multiplier, eta=eta)
+        self.tell(
+            phase_of(descent), pulse.step, pulse.steps,
+            mse=pulse.mse, bits=pulse.bits, multiplier=pulse.multiplier, eta=eta,
+        )  # fmt: skip
 
     def tell(
         self,

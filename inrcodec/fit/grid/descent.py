@@ -296,8 +296,8 @@ class GridDescent:
             raise Diverged(f"an error of {self.mse:.3g} is worse than that of a flat picture, {self.flat_error:.3g}")
 
     def pulse(self) -> Pulse:
-        """How the fit stands."""
-        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
+        """How the fit stands; a step that is taken again counts once."""
+        return Pulse(self.done - self.held, self.config.steps, self.mse, self.bits, self.problem.multiplier)
 
     @torch.no_grad()
     def picture(self) -> NDArray[np.float32]:
