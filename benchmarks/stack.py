@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks.rd import published
+from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.descent import Descent
@@ -53,7 +54,7 @@ def main() -> None:
     width, height = map(int, options.size.split("x"))
     header = Header(width, height, 3)
     cap = int(options.bpp * header.pixels / 8)
-    arch = method("l0").size(header, cap, options.layers)
+    arch = method("l0").size(header, cap, EncodeOptions(layers=options.layers))
     budget = max(1.0, payload_budget(header, arch, cap))
     device = device_of(options.device)
     runs = engine(options.engine, device.type)

@@ -70,6 +70,9 @@ class EncodeOptions:
         method: a name from :data:`inrcodec.fit.methods.METHODS`.
         arch: ``siren`` (a network alone), ``grid`` (latent grids under a network), or ``auto``.
         layers: hidden layers as ``4x64``; from the budget if left out.
+        activation: of a network alone: ``sine``, ``relu``, ``gelu`` or ``gauss``, with its w0 as in ``sine:30``.
+        encoding: of a network alone: ``none``, ``nerf``, ``positional`` or ``gauss``, with frequencies and scale as in
+            ``nerf:16:1.4``.
         seed: of everything random; same seed, threads and machine give the same bytes.
         device: ``auto``, ``cpu`` or ``cuda``.
         engine: what computes networks and gradients: ``numba`` (fused kernels, CPU), ``torch``, ``compile`` (torch's
@@ -88,6 +91,8 @@ class EncodeOptions:
     method: str = "l0"
     arch: str = "auto"
     layers: str | None = None
+    activation: str = "sine"
+    encoding: str = "none"
     seed: int = 0
     device: str = "auto"
     engine: str = "auto"
@@ -198,7 +203,8 @@ def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
     if options.arch != "auto":
         return options.arch
     cap = target.cap(pixels)
-    alone = options.method != "l0" or options.layers is not None or (cap is not None and cap < GRIDS_PAY)
+    said = (options.method, options.layers, options.activation, options.encoding) != ("l0", None, "sine", "none")
+    alone = said or (cap is not None and cap < GRIDS_PAY)
     return "siren" if alone else "grid"
 
 
@@ -221,7 +227,7 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     config = effort_config(options.effort).override(options.overrides)
     cap = target.cap(header.pixels)
     guess = cap if cap is not None else chosen.guess(header, target.value)
-    arch = chosen.size(header, guess, options.layers)
+    arch = chosen.size(header, guess, options)
     fits = 1 if cap is not None else 3
     seconds = expected_seconds(arch, config, header.pixels) * fits
     if options.max_time is not None:

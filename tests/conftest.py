@@ -13,7 +13,8 @@ from inrcodec.coding.law import step_code, step_size
 from inrcodec.coding.symbols import Symbols
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack
-from inrcodec.net.arch import Arch
+from inrcodec.net.arch import Arch, parse_activation
+from inrcodec.net.encoding import parse_encoding
 from inrcodec.net.grid import GridArch
 
 settings.register_profile("inrcodec", deadline=None)  # a busy machine is no failure
@@ -32,10 +33,13 @@ def random_stream(
     depth: int = 8,
     halves: bool = False,
     seed: int = 0,
+    activation: str = "sine",
+    encoding: str = "none",
 ) -> Stream:
     """A net whose weights have the scale of a fitted one, a third of them pruned."""
     rng = np.random.default_rng(seed)
-    arch = Arch(hidden, channels)
+    name, first, others = parse_activation(activation)
+    arch = Arch(hidden, channels, first, others, name, parse_encoding(encoding))
     values, laws = [], []
     for spec in arch.tensors():
         scale = {"W0": 0.3, "b.out": 0.4}.get(spec.name, 0.05)

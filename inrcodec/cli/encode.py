@@ -17,7 +17,7 @@ from inrcodec.cli.encode_stack import stack_size, take_turns
 from inrcodec.cli.help import DailyCommand, Rare
 from inrcodec.cli.interrupt import graceful_stop
 from inrcodec.cli.paths import STREAM, Job, plan_jobs
-from inrcodec.cli.values import alpha, duration, layers, override, size
+from inrcodec.cli.values import activation, alpha, duration, encoding, layers, override, size
 
 DEFAULT_BPP = 0.3
 
@@ -43,6 +43,10 @@ DEFAULT_BPP = 0.3
               help="A network alone, or latent grids under one: far better, and what auto takes.")
 @click.option("--layers", cls=Rare, type=layers, metavar="DxW",
               help="Hidden layers and their width (4x64).  [default: by the budget]")
+@click.option("--activation", cls=Rare, type=activation, metavar="NAME[:W0]", default="sine", show_default=True,
+              help="Of a network alone: sine, relu, gelu or gauss.")
+@click.option("--encoding", cls=Rare, type=encoding, metavar="NAME[:M[:SCALE]]", default="none", show_default=True,
+              help="Of its inputs: none, nerf, positional or gauss; M frequencies.")
 @click.option("--method", cls=Rare, type=click.Choice(["l0", "coin"]), default="l0", show_default=True,
               help="Sparse and entropy-coded, or the dense 16-bit baseline.")
 @click.option("--set", "overrides", cls=Rare, type=override, metavar="KEY=VALUE", multiple=True,
@@ -167,7 +171,8 @@ def _request(given: dict[str, Any]) -> Request:
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     options = EncodeOptions(
-        effort=given["effort"], method=given["method"], arch=given["arch"], layers=given["layers"], seed=given["seed"],
+        effort=given["effort"], method=given["method"], arch=given["arch"], layers=given["layers"],
+        activation=given["activation"], encoding=given["encoding"], seed=given["seed"],
         device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
         checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"],
         verify=not given["no_verify"], stack=given["stack"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import click
 
@@ -88,3 +89,33 @@ def override(text: str) -> tuple[str, str]:
     if not key or not setting:
         raise click.BadParameter(f"{text!r} is not of the form key=value")
     return key, setting
+
+
+def activation(text: str) -> str:
+    """An activation and its w0, checked: ``relu``, ``sine:30``.
+
+    Raises:
+        click.BadParameter: it is not of that form.
+    """
+    from inrcodec.net.arch import parse_activation
+
+    return _checked(text, parse_activation)
+
+
+def encoding(text: str) -> str:
+    """An input encoding, checked: ``nerf``, ``gauss:64:2``.
+
+    Raises:
+        click.BadParameter: it is not of that form.
+    """
+    from inrcodec.net.encoding import parse_encoding
+
+    return _checked(text, parse_encoding)
+
+
+def _checked(text: str, parse: Callable[[str], object]) -> str:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from inrcodec.net.arch import Arch
+from inrcodec.net.encoding import Encoding
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,7 @@ class FittedNet:
     def state(self) -> dict[str, Any]:
         """Plain types and tensors, for a checkpoint."""
         return {
-            "hidden": list(self.arch.hidden),
-            "outputs": self.arch.outputs,
+            "arch": asdict(self.arch),
             "tensors": [torch.from_numpy(tensor) for tensor in self.tensors],
             "step_codes": list(self.step_codes),
             "multiplier": self.multiplier,
@@ -50,6 +50,7 @@ class FittedNet:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> FittedNet:
         """The inverse of :meth:`state`."""
-        arch = Arch(tuple(state["hidden"]), state["outputs"])
+        described = state["arch"]
+        arch = Arch(**{**described, "encoding": Encoding(**described["encoding"])})
         tensors = tuple(tensor.numpy() for tensor in state["tensors"])
         return cls(arch, tensors, tuple(state["step_codes"]), state["multiplier"], state["steps"])

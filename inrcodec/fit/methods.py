@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from inrcodec.fit.sizing import auto_dense, auto_sparse
+from inrcodec.encoder import EncodeOptions
+from inrcodec.fit.sizing import SMALLEST, auto_dense, auto_sparse
 from inrcodec.format.container import Header
-from inrcodec.net.arch import Arch, parse_layers
+from inrcodec.net.arch import Arch, parse_activation, parse_layers
+from inrcodec.net.encoding import parse_encoding
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,19 @@ class Method:
     name: str
     summary: str
     quantised: bool
-    auto: Callable[[Header, int], Arch]
+    auto: Callable[[Header, int, Arch], Arch]
     anchor: float
 
-    def size(self, header: Header, cap: int, layers: str | None) -> Arch:
-        """The architecture: the user's layers, or one that suits the cap.
+    def size(self, header: Header, cap: int, options: EncodeOptions) -> Arch:
+        """The architecture: the user's layers, or as many as suit the cap.
 
         Raises:
             TargetError: the cap is below the smallest file.
-            ValueError: ``layers`` cannot be read.
+            ValueError: layers, activation or encoding cannot be read.
         """
-        fitting = self.auto(header, cap)
-        return Arch(parse_layers(layers), header.channels) if layers else fitting
+        kind = kind_of(options)
+        fitting = self.auto(header, cap, kind)
+        return replace(fitting, hidden=parse_layers(options.layers)) if options.layers else fitting
 
     def guess(self, header: Header, psnr: float) -> int:
         """Bytes that a typical picture takes to reach a PSNR: 2.8 dB for every factor e of rate."""
@@ -52,6 +55,17 @@ METHODS = {
         Method("coin", "COIN baseline: dense SIREN, 16 bits a weight", False, auto_dense, 24.0),
     )
 }
+
+
+def kind_of(options: EncodeOptions) -> Arch:
+    """What options say of a network whatever its size: activation, frequencies and encoding.
+
+    Raises:
+        ValueError: they cannot be read.
+    """
+    activation, first, others = parse_activation(options.activation)
+    encoding = parse_encoding(options.encoding)
+    return Arch(SMALLEST, w0_first=first, w0=others, activation=activation, encoding=encoding)
 
 
 def method(name: str) -> Method:

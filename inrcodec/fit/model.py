@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from inrcodec.fit import gates
 from inrcodec.fit.engine import Engine, Layer, reference
 from inrcodec.fit.gated import GatedWeights, as_symbols, hard_levels
+from inrcodec.fit.inputs import Inputs
 from inrcodec.net.arch import Arch
 
 
@@ -27,10 +28,14 @@ class SirenWeights(GatedWeights):
     def __init__(self, arch: Arch, engine: Engine) -> None:
         super().__init__(arch)
         self.arch, self.engine = arch, engine
-        self.layers = sine_layers(arch)
+        self.layers = hidden_layers(arch)
+        self.inputs = Inputs(arch.encoding)
 
     def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
-        """Mean squared error of every net against ``samples`` ``(..., n, outputs)``, differentiable in ``flat``."""
+        """Mean squared error of every net at ``coords`` ``(n, 2)`` against ``samples`` ``(..., n, outputs)``.
+
+        It is differentiable in ``flat``.
+        """
         raise NotImplementedError
 
 
@@ -63,7 +68,7 @@ class SparseSiren(SirenWeights):
         super().__init__(arch, engine)
         self.gate_kind = gate_kind
         self.generator = torch.Generator().manual_seed(seed % 2**63)
-        initial = coin_init(arch, mean, self.generator)
+        initial = initial_tensors(arch, mean, self.generator)
         self.weights = nn.Parameter(torch.cat([tensor.reshape(-1) for tensor in initial]))
         self.log_step = nn.Parameter(torch.zeros(len(self.sizes)))
         self.log_alpha = None
@@ -80,22 +85,25 @@ class SparseSiren(SirenWeights):
 
     def forward(self, coords: Tensor, flat: Tensor) -> Tensor:
         """Samples of the net with the given flat weights; ``coords`` ``(n, 2)`` to ``(n, outputs)``."""
-        return self.engine.outputs(self.layers, coords, flat)
+        return self.engine.outputs(self.layers, self.inputs(coords), flat)
 
     def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
         """Mean squared error against ``samples`` ``(n, outputs)``, differentiable in ``flat``."""
-        return self.engine.mse(self.layers, coords, flat, samples)
+        return self.engine.mse(self.layers, self.inputs(coords), flat, samples)
 
 
-def sine_layers(arch: Arch) -> tuple[Layer, ...]:
+def hidden_layers(arch: Arch) -> tuple[Layer, ...]:
     """An architecture in the engines' words."""
     *hidden, (inputs, outputs) = arch.fan()
-    body = (Layer(a, b, "sine", float(arch.frequency(k))) for k, (a, b) in enumerate(hidden))
+    body = (Layer(a, b, arch.activation, float(arch.frequency(k))) for k, (a, b) in enumerate(hidden))
     return (*body, Layer(inputs, outputs, "linear"))
 
 
-def coin_init(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tensor]:
+def initial_tensors(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tensor]:
     """COIN's initialisation: first layer U(+-1/in), others U(+-sqrt(6/in)/w0), biases in the range of their weights.
+
+    Activations that are not periodic take every matrix from U(+-sqrt(6/in)/w0) (He et al. 2015, section 2.2) and the
+    biases from U(+-sqrt(1/in)/w0).
 
     Args:
         arch: the network.
@@ -107,9 +115,12 @@ def coin_init(arch: Arch, mean: Tensor, generator: torch.Generator) -> list[Tens
     """
     matrices, biases = [], []
     for k, (inputs, outputs) in enumerate(arch.fan()):
-        bound = 1.0 / inputs if k == 0 else math.sqrt(6.0 / inputs) / arch.w0
+        bound = math.sqrt(6.0 / inputs) / (arch.frequency(k) if k < arch.depth else arch.w0)
+        if arch.activation == "sine":
+            bound = 1.0 / inputs if k == 0 else bound
+        around = bound if arch.activation == "sine" else bound / math.sqrt(6.0)
         matrices.append((torch.rand(outputs, inputs, generator=generator) * 2 - 1) * bound)
-        biases.append((torch.rand(outputs, generator=generator) * 2 - 1) * bound)
+        biases.append((torch.rand(outputs, generator=generator) * 2 - 1) * around)
     return [*matrices, torch.cat(biases[:-1]), mean.clone()]
 
 

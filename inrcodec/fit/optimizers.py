@@ -32,11 +32,14 @@ def optimizers(model: SirenWeights, config: FitConfig, *, priced: bool) -> list[
 def _rates(model: SirenWeights) -> Tensor:
     """Every weight's learning rate as a multiple of the peak.
 
-    Past the first layer a matrix learns at 1 / inputs, as its sums grow with them; and all learn slower the deeper the
-    net, as a change is amplified on its way through the sines.
+    What a layer's frequency multiplies learns in its inverse proportion, so that only the product counts. Past the
+    first layer a matrix learns at 1 / inputs, as its sums grow with them; and all learn slower the deeper the net, as a
+    change is amplified on its way through the sines.
     """
     inputs = [fan_in for fan_in, _ in model.arch.fan()]
     depth = min(1.5, 7 / model.arch.depth)
     scales = [min(64 / fan_in, 4.0) if k else 1.0 for k, fan_in in enumerate(inputs)]
-    by_tensor = torch.tensor([*scales, 1.0, 1.0]) * depth
+    usual = 30 / model.arch.w0
+    scales = [scale * (usual if k else 30 / model.arch.w0_first) for k, scale in enumerate(scales)]
+    by_tensor = torch.tensor([*scales, usual, 1.0]) * depth
     return by_tensor.to(model.weights.device)[model.tensor_of]

@@ -24,7 +24,7 @@ from inrcodec.fit.engine import engine
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.machine import device_of, use_threads, warm_up
-from inrcodec.fit.methods import method
+from inrcodec.fit.methods import kind_of, method
 from inrcodec.fit.monitor import Monitor, Watched
 from inrcodec.fit.quality import QualitySearch
 from inrcodec.fit.sizing import payload_budget, smallest_file
@@ -163,7 +163,7 @@ class Session:
 
     def _sized(self, cap: int) -> tuple[Arch, int | None]:
         """The network for a cap and the bits its weights may take (None without quantisation)."""
-        arch = self.method.size(self.header, cap, self.options.layers)
+        arch = self.method.size(self.header, cap, self.options)
         budget = payload_budget(self.header, arch, cap) if self.method.quantised else None
         if budget is not None and budget < 0:
             raise self._too_small(cap, arch)
@@ -332,7 +332,7 @@ class Session:
 
     def smallest(self) -> int:
         """Bytes of the smallest file there is for the picture."""
-        return smallest_file(self.header)
+        return smallest_file(self.header, kind_of(self.options))
 
     def _too_small(self, cap: int, arch: Arch) -> TargetError:
         smallest = self.smallest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inrcodec.errors import TargetError
 from inrcodec.format.container import Header
 from inrcodec.format.stream import overhead
@@ -15,7 +17,7 @@ MAX_AUTO_DEPTH = 7
 """Deeper is better per weight up to here, as long as layers stay wider than they are many."""
 
 SMALLEST = (1,)
-"""Hidden widths of the smallest network there is."""
+"""Hidden widths of the smallest network of a kind there is."""
 
 
 def payload_budget(header: Header, arch: Arch, cap: int, *, halves: bool = False) -> int:
@@ -23,26 +25,36 @@ def payload_budget(header: Header, arch: Arch, cap: int, *, halves: bool = False
     return 8 * (cap - overhead(header, arch, cap, halves=halves))
 
 
-def smallest_file(header: Header) -> int:
-    """Bytes of the smallest file there is for a picture: one hidden neuron, every weight zero."""
-    return overhead(header, Arch(SMALLEST, header.channels), 0)
+def smallest_file(header: Header, kind: Arch | None = None) -> int:
+    """Bytes of the smallest file there is for a picture: one hidden neuron, every weight zero.
+
+    Args:
+        header: of the picture.
+        kind: activation, encoding and frequencies, its layers do not matter; a SIREN if left out.
+    """
+    return overhead(header, replace(kind or Arch(SMALLEST), hidden=SMALLEST, outputs=header.channels), 0)
 
 
-def auto_sparse(header: Header, cap: int) -> Arch:
-    """A SIREN whose quantised weights fill ``cap`` bytes.
+def auto_sparse(header: Header, cap: int, kind: Arch | None = None) -> Arch:
+    """A network whose quantised weights fill ``cap`` bytes.
+
+    Args:
+        header: of the picture.
+        cap: bytes of the whole file.
+        kind: as of :func:`smallest_file`.
 
     Raises:
         TargetError: not even the smallest network fits.
     """
-    if cap < smallest_file(header):
+    best = replace(kind or Arch(SMALLEST), hidden=SMALLEST, outputs=header.channels)
+    if cap < (smallest := smallest_file(header, best)):
         raise TargetError(
-            f"{cap} bytes cannot hold a file of this picture; the smallest is {smallest_file(header)} bytes",
-            smallest_bytes=smallest_file(header),
+            f"{cap} bytes cannot hold a file of this picture; the smallest is {smallest} bytes",
+            smallest_bytes=smallest,
         )
-    best = Arch(SMALLEST, header.channels)
     for depth in range(1, MAX_AUTO_DEPTH + 1):
         for width in range(1, 513):
-            arch = Arch((width,) * depth, header.channels)
+            arch = replace(best, hidden=(width,) * depth)
             if payload_budget(header, arch, cap) < BITS_PER_WEIGHT * arch.params:
                 break
             if depth == 1 or width >= 6 + 2 * depth:
@@ -50,29 +62,32 @@ def auto_sparse(header: Header, cap: int) -> Arch:
     return best
 
 
-def auto_dense(header: Header, cap: int) -> Arch:
-    """The largest SIREN whose 16-bit weights fit ``cap`` bytes, in COIN's shapes (5 layers, 10 from 5,000 weights on).
+def auto_dense(header: Header, cap: int, kind: Arch | None = None) -> Arch:
+    """The largest network whose 16-bit weights fit ``cap`` bytes, in COIN's shapes (5 layers, 10 from 5,000 on).
 
     The hidden widths are as equal as filling the cap allows.
+
+    Args:
+        header: of the picture.
+        cap: bytes of the whole file.
+        kind: as of :func:`smallest_file`.
 
     Raises:
         TargetError: not even the smallest network fits.
     """
+    least = replace(kind or Arch(SMALLEST), hidden=SMALLEST, outputs=header.channels)
 
     def fits(hidden: tuple[int, ...]) -> bool:
-        arch = Arch(hidden, header.channels)
+        arch = replace(least, hidden=hidden)
         return 16 * arch.params <= payload_budget(header, arch, cap, halves=True)
 
     if not fits(SMALLEST):
-        smallest = (
-            overhead(header, Arch(SMALLEST, header.channels), 20, halves=True)
-            + 2 * Arch(SMALLEST, header.channels).params
-        )
+        smallest = overhead(header, least, 20, halves=True) + 2 * least.params
         raise TargetError(
             f"{cap} bytes cannot hold 16-bit weights; the smallest such file is {smallest} bytes",
             smallest_bytes=smallest,
         )
-    depth = 10 if payload_budget(header, Arch(SMALLEST, header.channels), cap, halves=True) > 16 * 5000 else 5
+    depth = 10 if payload_budget(header, least, cap, halves=True) > 16 * 5000 else 5
     while not fits((1,) * depth):
         depth -= 1
     width = max(w for w in range(1, 513) if fits((w,) * depth))
@@ -82,4 +97,4 @@ def auto_dense(header: Header, cap: int) -> Arch:
             hidden[k] += 1
     while fits((*hidden[:-1], hidden[-1] + 1)):
         hidden[-1] += 1
-    return Arch(tuple(hidden), header.channels)
+    return replace(least, hidden=tuple(hidden))

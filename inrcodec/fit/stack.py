@@ -61,7 +61,7 @@ class SirenStack(SirenWeights):
 
     def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
         """Mean squared error of every net against its own samples, ``(nets,)``."""
-        return self.engine.mse_stack(self.layers, coords, flat, samples)
+        return self.engine.mse_stack(self.layers, self.inputs(coords), flat, samples)
 
 
 class Stack(Descent):

@@ -9,21 +9,24 @@ from inrcodec.coding.law import Law
 from inrcodec.errors import BitstreamError, UnsupportedVersion
 from inrcodec.format.varint import Reader, varint
 from inrcodec.limits import MAX_DEPTH, MAX_WIDTH
+from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.arch import Arch
+from inrcodec.net.encoding import ENCODINGS, PLAIN, Encoding
 from inrcodec.net.grid import ACTIVATIONS, GridArch
 from inrcodec.net.prior import NO_PRIOR, check_prior
 
-SINE = 0
-"""Activation code of sin(w0 x)."""
-PLAIN = 0
-"""Input-encoding code of bare coordinates."""
+_ACTIVATIONS = tuple(ACTIVATE)
 LAW_BYTES = 5
 
 
 def write_siren(arch: Arch) -> bytes:
     """Describe a SIREN: activation, input encoding, the two w0, then its hidden widths as runs."""
     runs = [(len(list(run)), width) for width, run in groupby(arch.hidden)]
-    body = bytes([SINE, PLAIN, arch.w0_first, arch.w0, len(runs)])
+    encoding = arch.encoding
+    body = bytes([_ACTIVATIONS.index(arch.activation), ENCODINGS.index(encoding.kind)])
+    if encoding.kind != "none":
+        body += bytes([encoding.frequencies]) + varint(encoding.hundredths) + varint(encoding.seed)
+    body += bytes([arch.w0_first, arch.w0, len(runs)])
     return body + b"".join(bytes([count]) + varint(width) for count, width in runs)
 
 
@@ -39,8 +42,12 @@ def read_siren(body: bytes, outputs: int) -> Arch:
     """
     reader = Reader(body, name="network description")
     activation, encoding = reader.byte("activation"), reader.byte("input encoding")
-    if activation != SINE or encoding != PLAIN:
+    if activation >= len(_ACTIVATIONS) or encoding >= len(ENCODINGS):
         raise UnsupportedVersion(f"unknown activation {activation} or input encoding {encoding}")
+    inputs = PLAIN
+    if encoding:
+        numbers = reader.byte("frequencies"), reader.varint("scale"), reader.varint("seed")
+        inputs = Encoding(ENCODINGS[encoding], *numbers)
     w0_first, w0 = reader.byte("w0 of the first layer"), reader.byte("w0")
     hidden: list[int] = []
     for _ in range(reader.byte("number of runs")):
@@ -51,7 +58,7 @@ def read_siren(body: bytes, outputs: int) -> Arch:
             raise BitstreamError("neighbouring runs of equal width")
         hidden += [width] * count
     reader.done()
-    return Arch(tuple(hidden), outputs, w0_first, w0)
+    return Arch(tuple(hidden), outputs, w0_first, w0, _ACTIVATIONS[activation], inputs)
 
 
 @dataclass(frozen=True)

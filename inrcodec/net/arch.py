@@ -4,6 +4,8 @@ A SIREN (Sitzmann et al. 2020, section 3) is a coordinate MLP with sine activati
 
     h_0 = (u, v),   h_{k+1} = sin(w0 (W_k h_k + b_k)),   rgb = W_D h_D + b_D.
 
+For comparison the sine may be another function, and the coordinates may be encoded.
+
 Tensors are what the file codes: one matrix a layer, all hidden biases as one vector (they play the same part in
 every layer and share one entropy law), and the output bias.
 """
@@ -20,8 +22,13 @@ from numpy.typing import NDArray
 
 from inrcodec.errors import BitstreamError
 from inrcodec.limits import MAX_DEPTH, MAX_WIDTH
+from inrcodec.net.activations import ACTIVATE
+from inrcodec.net.encoding import PLAIN, Encoding
 
 Float = NDArray[np.float32]
+
+_USUAL_W0 = {"sine": 30, "relu": 1, "gelu": 1, "gauss": 10}
+"""Frequencies where only the activation is named."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,18 @@ class Arch:
     Attributes:
         hidden: neurons of each hidden layer, input side first; 1 to 64 layers of 1 to 4096.
         outputs: channels of the picture, 1 or 3.
-        w0_first: frequency of the first sine layer, 1 to 255.
-        w0: frequency of the other sine layers, 1 to 255.
+        w0_first: frequency of the first layer, 1 to 255: what its sums are multiplied with before the activation.
+        w0: frequency of the other hidden layers, 1 to 255.
+        activation: of hidden layers: ``sine``, ``relu``, ``gelu`` or ``gauss``.
+        encoding: what becomes of the coordinates.
     """
 
     hidden: tuple[int, ...]
     outputs: int = 3
     w0_first: int = 30
     w0: int = 30
+    activation: str = "sine"
+    encoding: Encoding = PLAIN
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.hidden) <= MAX_DEPTH:
@@ -73,6 +84,8 @@ class Arch:
             raise BitstreamError(f"a network has 1 or 3 outputs, not {self.outputs}")
         if not (1 <= self.w0_first <= 255 and 1 <= self.w0 <= 255):
             raise BitstreamError(f"w0 runs from 1 to 255, not {self.w0_first}, {self.w0}")
+        if self.activation not in ACTIVATE:
+            raise BitstreamError(f"no activation {self.activation!r}; there are {', '.join(ACTIVATE)}")
 
     @property
     def depth(self) -> int:
@@ -86,7 +99,7 @@ class Arch:
 
     def fan(self) -> Iterator[tuple[int, int]]:
         """(inputs, outputs) of every linear layer, the output layer last."""
-        widths = (2, *self.hidden, self.outputs)
+        widths = (self.encoding.inputs, *self.hidden, self.outputs)
         yield from pairwise(widths)
 
     def frequency(self, layer: int) -> int:
@@ -107,7 +120,7 @@ class Arch:
 
         Returns:
             ``W`` of shape ``(outputs, inputs)`` and ``b`` of shape ``(outputs,)``, so that a hidden layer is
-            ``sin(W h + b)``.
+            ``f(W h + b)``.
         """
         ends = np.cumsum(self.hidden)[:-1]
         biases = [*np.split(tensors["b.hidden"], ends), tensors["b.out"]]
@@ -116,7 +129,27 @@ class Arch:
 
     def __str__(self) -> str:
         runs = [f"{len(list(run))}x{width}" for width, run in groupby(self.hidden)]
-        return "+".join(runs)
+        unusual = [part for part, usual in ((self.activation, "sine"), (str(self.encoding), "none")) if part != usual]
+        return " ".join(["+".join(runs), *unusual])
+
+
+def parse_activation(text: str) -> tuple[str, int, int]:
+    """Read ``relu``, ``sine:20`` or ``sine:40:30``: a name, w0, and the first layer's own if it differs.
+
+    Returns:
+        The name, the first layer's frequency, that of the others.
+
+    Raises:
+        ValueError: the text is none of these.
+    """
+    name, *numbers = text.lower().split(":")
+    frequencies = [int(number) if number.isdigit() else 0 for number in numbers] or [_USUAL_W0.get(name, 0)]
+    if name not in ACTIVATE or len(frequencies) > 2 or not all(1 <= frequency <= 255 for frequency in frequencies):
+        raise ValueError(
+            f"an activation looks like relu, sine:30 or sine:40:30 ({', '.join(ACTIVATE)}; w0 of 1 to 255, first that "
+            f"of the first layer if it differs), not {text!r}"
+        )
+    return name, frequencies[0], frequencies[-1]
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.arch import Arch
 from inrcodec.net.coords import grid
 
@@ -27,13 +28,14 @@ def forward(arch: Arch, tensors: Mapping[str, NDArray[np.float32]], coords: NDAr
     """
     *hidden, (w_out, b_out) = arch.layers(tensors)
     samples = np.empty((len(coords), arch.outputs), dtype=np.float32)
-    chunk = CHUNK * 64 // max(64, *arch.hidden)
+    activate = ACTIVATE[arch.activation]
+    chunk = max(1, CHUNK * 64 // max(64, arch.encoding.inputs, *arch.hidden))
     for start in range(0, len(coords), chunk):
-        h = coords[start : start + chunk].T
+        h = arch.encoding.features(coords[start : start + chunk]).T
         for weight, bias in hidden:
             h = weight @ h
             h += bias[:, None]
-            np.sin(h, out=h)
+            activate(h)
         samples[start : start + chunk] = (w_out @ h + b_out[:, None]).T
     return samples
 

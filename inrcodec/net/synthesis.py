@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.grid import GridArch
 
 CHUNK = 4096
@@ -35,7 +36,7 @@ class Synthesiser:
         frequency = np.float32(arch.w0 / 8 if arch.activation == "sine" else 1)
         self._hidden = [(frequency * w, frequency * b[:, None]) for w, b in zip(matrices[:-1], biases, strict=False)]
         self._last = np.ascontiguousarray(matrices[-1]), biases[-1][:, None]
-        self._activate = _ACTIVATIONS[arch.activation]
+        self._activate = ACTIVATE[arch.activation]
 
     def __call__(self, stack: Float) -> Float:
         """Samples ``(outputs, rows, columns)`` of a stack ``(channels, rows, columns)``, nominally in [0, 1]."""
@@ -77,25 +78,3 @@ def residual(picture: Float, kernel: Float, ends: tuple[bool, bool], sides: tupl
             np.multiply(padded[into, dy : dy + rows, dx : dx + columns], weight, out=spare)
             result[out] += spare
     return result
-
-
-def _sine(h: Float) -> None:
-    np.sin(h, out=h)
-
-
-def _relu(h: Float) -> None:
-    np.maximum(h, np.float32(0), out=h)
-
-
-def _gelu(h: Float) -> None:
-    """``x`` times the normal distribution function, by formula 7.1.26 of Abramowitz and Stegun (within 1.5e-7)."""
-    x = np.abs(h) * np.float32(0.7071067811865476)
-    t = 1 / (1 + np.float32(0.3275911) * x)
-    series = np.zeros_like(t)
-    for coefficient in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        series = (series + np.float32(coefficient)) * t
-    tail = series * np.exp(-x * x) / 2  # of the side away from zero
-    h *= np.where(h < 0, tail, 1 - tail)
-
-
-_ACTIVATIONS = {"sine": _sine, "relu": _relu, "gelu": _gelu}

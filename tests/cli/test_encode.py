@@ -61,7 +61,8 @@ def test_targets(run: Run, photo: Path, fake_encoder: Calls, words: tuple[str, .
         ("--method", "zip"), ("--arch", "vgg"), ("--device", "tpu"), ("-j", "0"), ("--set", "steps"),
         ("--set", "no_such_setting=1"), ("--set", "steps=many"), ("--resume",), ("-f", "--skip-existing"),
         ("-o", "x.inr", "-O", "dir"), ("--json", "-o", "-"), ("--log-images",), ("--log", "d", "--stack", "2"),
-        ("--log", "d", "--scheduler", "tcp://127.0.0.1:9"),
+        ("--log", "d", "--scheduler", "tcp://127.0.0.1:9"), ("--activation", "tanh"), ("--activation", "sine:0"),
+        ("--encoding", "nerf:99"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_2_and_starts_nothing(
@@ -75,6 +76,7 @@ def test_wrong_usage_is_2_and_starts_nothing(
 
 def test_options_reach_the_encoder(run: Run, photo: Path, fake_encoder: Calls, tmp_path: Path) -> None:
     words = ("-e", "2", "--method", "coin", "--arch", "siren", "--layers", "3x20", "--seed", "7", "--device", "cpu",
+             "--activation", "relu:2", "--encoding", "gauss:8:3",
              "-j", "2", "--max-time", "2m", "--set", "steps=9", "--set", "lr=1e-3", "--no-verify")  # fmt: skip
     assert run("encode", photo, *words, "--checkpoint", tmp_path / "c.ckpt", "--resume") == 0
     options = fake_encoder[0][2]
@@ -82,6 +84,7 @@ def test_options_reach_the_encoder(run: Run, photo: Path, fake_encoder: Calls, t
     assert (options.seed, options.device, options.threads, options.max_time) == (7, "cpu", 2, 120.0)
     assert (options.checkpoint, options.resume, options.verify) == (tmp_path / "c.ckpt", True, False)
     assert options.overrides == (("steps", "9"), ("lr", "1e-3"))
+    assert (options.activation, options.encoding) == ("relu:2", "gauss:8:3")
 
 
 def test_refuses_to_overwrite_before_the_fit(run: Run, photo: Path, fake_encoder: Calls, capsys: Capture) -> None:

@@ -36,6 +36,22 @@ def test_there_and_back(run: Run, tmp_path: Path, mode: str, capsys: pytest.Capt
     assert json.loads(capsys.readouterr().out)["psnr"] == pytest.approx(report["psnr"], abs=0.01)
 
 
+@pytest.mark.parametrize(("activation", "encoding"), [("gelu", "nerf:4"), ("gauss:9", "gauss:8:1.5:3")])
+def test_another_network(
+    run: Run, photo: Path, activation: str, encoding: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--activation", activation, "--encoding", encoding, "--json", "-q")
+    assert run("encode", photo, *TINY, *words) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert run("info", photo.with_suffix(".inr")) == 0
+    described = capsys.readouterr().out
+    assert activation.split(":", maxsplit=1)[0] in described
+    assert encoding in described
+    assert run("decode", photo.with_suffix(".inr"), "-o", photo.with_suffix(".back.png"), "-q") == 0
+    assert run("compare", photo, photo.with_suffix(".back.png"), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["psnr"] == pytest.approx(report["psnr"], abs=0.01)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1)])
 def test_the_smallest_pictures(run: Run, tmp_path: Path, size: tuple[int, int]) -> None:
     Image.new("RGB", size, (200, 30, 60)).save(tmp_path / "a.png")

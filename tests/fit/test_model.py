@@ -9,17 +9,18 @@ import torch
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.gated import Relaxation
-from inrcodec.fit.model import SparseSiren, coin_init, hard_symbols
-from inrcodec.net.arch import Arch
+from inrcodec.fit.model import SparseSiren, hard_symbols, initial_tensors
+from inrcodec.net.arch import Arch, parse_activation
+from inrcodec.net.encoding import parse_encoding
 from inrcodec.net.forward import forward
 
 
-def test_coin_initialisation_has_the_published_ranges() -> None:
+def test_initial_tensorsialisation_has_the_published_ranges() -> None:
     arch = Arch((64, 64), w0=30)
     tensors = dict(
         zip(
             (s.name for s in arch.tensors()),
-            coin_init(arch, torch.zeros(3), torch.Generator().manual_seed(0)),
+            initial_tensors(arch, torch.zeros(3), torch.Generator().manual_seed(0)),
             strict=True,
         )
     )
@@ -29,6 +30,18 @@ def test_coin_initialisation_has_the_published_ranges() -> None:
     assert tensors["b.out"].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gauss"])
+def test_other_activations_keep_the_scale_of_their_inputs(activation: str) -> None:
+    arch = Arch((256,) * 6, w0_first=3, w0=7, activation=activation, encoding=parse_encoding("nerf:8"))
+    weights = torch.cat(
+        [t.reshape(-1) for t in initial_tensors(arch, torch.zeros(3), torch.Generator().manual_seed(0))]
+    )
+    coords = torch.rand(500, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    model = SparseSiren(arch, torch.zeros(3))
+    samples = model(coords, weights) * arch.w0  # the output layer is made for an activation of that frequency
+    assert 0.1 < float(samples.detach().std()) < 3
+
+
 def test_gated_weights_start_at_the_scale_of_the_plain_net() -> None:
     arch, mean = Arch((20, 20)), torch.full((3,), 0.5)
     plain = SparseSiren(arch, mean, seed=3)
@@ -36,8 +49,11 @@ def test_gated_weights_start_at_the_scale_of_the_plain_net() -> None:
     assert torch.allclose(gated.levels() * gated.steps(), plain.weights, atol=1e-6)
 
 
-def test_torch_and_numpy_draw_the_same_picture(canvas: Canvas) -> None:
-    arch = Arch((12, 9, 7), w0_first=25)
+@pytest.mark.parametrize("activation", ["sine:30:25", "relu:2", "gelu:3:1", "gauss:9"])
+@pytest.mark.parametrize("encoding", ["none", "nerf:6:1.8", "positional:4:10", "gauss:11:3:8"])
+def test_torch_and_numpy_draw_the_same_picture(activation: str, encoding: str, canvas: Canvas) -> None:
+    name, first, others = parse_activation(activation)
+    arch = Arch((12, 9, 7), 3, first, others, name, parse_encoding(encoding))
     model = SparseSiren(arch, canvas.samples.mean(0), seed=1)
     parts = model.weights.detach().split(model.sizes)
     tensors = {s.name: w.view(s.shape).numpy() for s, w in zip(arch.tensors(), parts, strict=True)}

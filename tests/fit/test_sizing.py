@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
+from inrcodec.encoder import EncodeOptions
 from inrcodec.errors import TargetError
 from inrcodec.fit.methods import METHODS, method
 from inrcodec.fit.sizing import BITS_PER_WEIGHT, auto_dense, auto_sparse, payload_budget, smallest_file
 from inrcodec.format.container import Header
+from inrcodec.net.encoding import Encoding
 
 KODAK = Header(768, 512)
 
@@ -50,10 +52,20 @@ def test_the_registry_knows_its_methods() -> None:
 
 
 def test_layers_override_the_automatic_size() -> None:
-    arch = method("l0").size(Header(64, 64, 1), 4000, "3x17")
+    arch = method("l0").size(Header(64, 64, 1), 4000, EncodeOptions(layers="3x17"))
     assert (arch.hidden, arch.outputs) == ((17, 17, 17), 1)
     with pytest.raises(ValueError, match="layers look like"):
-        method("l0").size(KODAK, 4000, "big")
+        method("l0").size(KODAK, 4000, EncodeOptions(layers="big"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_an_encoding_takes_its_part_of_the_budget(name: str) -> None:
+    plain = method(name).size(KODAK, 8000, EncodeOptions())
+    encoded = method(name).size(KODAK, 8000, EncodeOptions(activation="relu:3", encoding="nerf:8:1.5"))
+    assert (encoded.activation, encoded.w0_first, encoded.w0) == ("relu", 3, 3)
+    assert encoded.encoding == Encoding("nerf", 8, 150)
+    assert max(encoded.hidden) < max(plain.hidden)
+    assert 0.85 < encoded.params / plain.params < 1.01
 
 
 def test_guesses_grow_with_quality() -> None:

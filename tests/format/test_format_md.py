@@ -23,11 +23,13 @@ from inrcodec.decoder import decode_pixels
 from inrcodec.errors import BitstreamError
 from inrcodec.format import container, varint
 from inrcodec.format.container import Header, Tag, read, write
-from inrcodec.format.sections import LAW_BYTES, PLAIN, SINE, GridHead, write_grid, write_laws, write_siren
+from inrcodec.format.sections import LAW_BYTES, GridHead, write_grid, write_laws, write_siren
 from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
 from inrcodec.net import grid, upsample
+from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.arch import Arch
+from inrcodec.net.encoding import ENCODINGS, MAX_FREQUENCIES, MAX_HUNDREDTHS, MAX_NERF, MAX_SEED, Encoding
 from inrcodec.net.grid import ACTIVATIONS, GridArch
 from inrcodec.net.prior import PRIOR_ARCH, priors
 
@@ -113,19 +115,38 @@ def test_the_network_is_laid_out_as_its_table_says() -> None:
     rows = _table("SIREN")
     runs = [(3, 8), (1, 300)]
     values = {
+        "activation": b"\x02",
+        "encoding": b"\x03",
+        "frequencies": b"\x09",
+        "scale": varint.varint(150),
+        "seed": varint.varint(77777),
         "w0_first": b"\x19",
         "w0": b"\x1e",
         "runs": b"\x02",
         "run": b"".join(bytes([count]) + varint.varint(width) for count, width in runs),
     }
-    assert _as_the_table_says(rows, values) == write_siren(Arch((8, 8, 8, 300), 3, 25, 30))
-    assert [row[2].split(",")[0] for row in rows[:2]] == [str(SINE), str(PLAIN)]
+    encoding = Encoding("gauss", 9, 150, 77777)
+    assert _as_the_table_says(rows, values) == write_siren(Arch((8, 8, 8, 300), 3, 25, 30, "gelu", encoding))
+    plain = [row for row in rows if row[0] not in ("frequencies", "scale", "seed")]
+    values |= {"activation": b"\0", "encoding": b"\0"}
+    assert _as_the_table_says(plain, values) == write_siren(Arch((8, 8, 8, 300), 3, 25, 30))
+    assert [name.lower() for name in re.findall(r"\d, the (\w+)", rows[0][2])] == ["sine", "relu", "gelu", "gaussian"]
+    assert len(ACTIVATE) == 4
+    kinds = re.findall(r"(\d), (bare|NeRF|positional|Gaussian)", rows[1][2])
+    assert [int(code) for code, _ in kinds] == list(range(len(ENCODINGS)))
+    assert [name.lower()[:5] for _, name in kinds[1:]] == [name[:5] for name in ENCODINGS[1:]]
+    assert rows[2][2].startswith(f"m, 1 to {MAX_FREQUENCIES};")
+    assert f"1 to {MAX_HUNDREDTHS};" in rows[3][2]
+    assert rows[3][2].endswith("at most 2^20")
+    assert MAX_NERF == 2**20
+    assert "below 2^32" in rows[4][2]
+    assert MAX_SEED == 2**32 - 1
 
 
 def test_tensors() -> None:
     rows = _table("SIREN", 1)
     hidden = (5, 7, 4)
-    widths = (2, *hidden)
+    widths = (26, *hidden)
     expected: list[tuple[str, tuple[int, ...]]] = []
     for name, shape, _ in rows:
         if shape == "(nk+1, nk)":
@@ -135,7 +156,9 @@ def test_tensors() -> None:
         else:
             sizes = {"(C, nD)": (3, hidden[-1]), "(n1 + .. + nD)": (sum(hidden),), "(C)": (3,)}
             expected.append((name.replace("WD", f"W{len(hidden)}"), sizes[shape]))
-    assert [(spec.name, spec.shape) for spec in Arch(hidden).tensors()] == expected
+    arch = Arch(hidden, encoding=Encoding("nerf", 6, 140))
+    assert "4 m + 2\nwith NeRF, 4 m with the positional, 2 m with the Gaussian" in _chapter("SIREN")
+    assert [(spec.name, spec.shape) for spec in arch.tensors()] == expected
 
 
 def test_the_grid_network_is_laid_out_as_its_table_says() -> None:
@@ -226,7 +249,7 @@ def test_errors_exist_and_are_bitstream_errors() -> None:
 def test_prose_names_the_other_constants() -> None:
     assert f"`{container.INRIMAGE.decode()}`" in TEXT
     assert f"version {container.VERSION}" in TEXT.splitlines()[0]
-    assert len(TEXT.splitlines()) < 400, "one page"
+    assert len(TEXT.splitlines()) < 480, "one (long) page"
 
 
 def test_the_blocks_compute_every_code(code: dict[str, Any]) -> None:
@@ -261,18 +284,18 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
         symbols = code["decode_symbols"](code["Coder"](sections[Tag.SYMBOLS]), laws, sizes)
         weights = [[s * code["step_size"](law[0]) for s in part] for law, part in zip(laws, symbols, strict=True)]
     *matrices, hidden_biases, last_biases = weights
-    layers, inputs, rest = [], 2, hidden_biases
+    layers, inputs, rest = [], arch.encoding.inputs, hidden_biases
     for width, flat in zip(arch.hidden, matrices, strict=False):
         layers.append(([flat[k * inputs : (k + 1) * inputs] for k in range(width)], rest[:width]))
         inputs, rest = width, rest[width:]
     last = ([matrices[-1][k * inputs : (k + 1) * inputs] for k in range(arch.outputs)], last_biases)
     size = (header.width, header.height)
+    kinds, fourier = tuple(ACTIVATE), arch.encoding
+    described = ENCODINGS.index(fourier.kind), fourier.frequencies, fourier.hundredths, fourier.seed
+    network = layers, last, arch.w0_first, arch.w0, kinds.index(arch.activation), described
     levels = [
         [
-            [
-                code["level"](value, header.depth)
-                for value in code["sample"](x, y, *size, *size, layers, last, arch.w0_first, arch.w0)
-            ]
+            [code["level"](value, header.depth) for value in code["sample"](x, y, *size, *size, *network)]
             for x in range(header.width)
         ]
         for y in range(header.height)
@@ -288,6 +311,9 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
         {"hidden": (5,), "channels": 1},
         {"width": 5, "height": 12},
         {"hidden": (4, 4, 9), "depth": 16, "seed": 3},
+        {"activation": "relu:9", "encoding": "nerf:5:1.7"},
+        {"activation": "gelu:12:7", "encoding": "positional:3:6"},
+        {"activation": "gauss:8", "encoding": "gauss:10:1.25:4294967295", "hidden": (9,)},
     ],
 )
 def test_the_blocks_are_a_decoder(kind: dict[str, Any], make_stream: MakeStream, code: dict[str, Any]) -> None:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from inrcodec.coding.law import Law
 from inrcodec.errors import BitstreamError, Truncated, UnsupportedVersion
 from inrcodec.format.sections import LAW_BYTES, read_laws, read_siren, write_laws, write_siren
+from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.arch import Arch
+from inrcodec.net.encoding import MAX_FREQUENCIES, MAX_HUNDREDTHS, MAX_SEED, PLAIN, Encoding
 
 ARCHS = st.builds(
     Arch,
@@ -15,6 +17,11 @@ ARCHS = st.builds(
     st.sampled_from([1, 3]),
     st.integers(1, 255),
     st.integers(1, 255),
+    st.sampled_from(list(ACTIVATE)),
+    st.just(PLAIN)
+    | st.builds(Encoding, st.just("nerf"), st.integers(1, MAX_FREQUENCIES), st.integers(1, 124))
+    | st.builds(Encoding, st.just("positional"), st.integers(1, MAX_FREQUENCIES), st.integers(1, MAX_HUNDREDTHS))
+    | st.builds(Encoding, st.just("gauss"), st.just(64), st.integers(1, MAX_HUNDREDTHS), st.integers(0, MAX_SEED)),
 )
 LAWS = st.lists(
     st.builds(
@@ -32,18 +39,28 @@ LAWS = st.lists(
 def test_a_network_is_read_back(arch: Arch) -> None:
     body = write_siren(arch)
     assert read_siren(body, arch.outputs) == arch
-    assert len(body) <= 5 + 3 * 64
+    assert len(body) <= 5 + 8 + 3 * 64
 
 
 def test_the_bytes_of_a_network() -> None:
     assert write_siren(Arch((8, 8, 8, 300), 3, 25, 30)) == bytes([0, 0, 25, 30, 2, 3, 8, 1, 0xAC, 0x02])
+    encoded = Arch((8,), 3, 1, 2, "gauss", Encoding("gauss", 64, 200, 5))
+    assert write_siren(encoded) == bytes([3, 3, 64, 0xC8, 1, 5, 1, 2, 1, 1, 8])
 
 
 @pytest.mark.parametrize(
     ("body", "error", "words"),
     [
-        ([1, 0, 30, 30, 1, 1, 8], UnsupportedVersion, "activation 1"),
-        ([0, 1, 30, 30, 1, 1, 8], UnsupportedVersion, "encoding 1"),
+        ([4, 0, 30, 30, 1, 1, 8], UnsupportedVersion, "activation 4"),
+        ([0, 4, 30, 30, 1, 1, 8], UnsupportedVersion, "encoding 4"),
+        ([0, 1, 0, 100, 0, 30, 30, 1, 1, 8], BitstreamError, "1 to 64 frequencies"),
+        ([0, 2, 65, 100, 0, 30, 30, 1, 1, 8], BitstreamError, "not 65 and 1"),
+        ([0, 3, 1, 0, 0, 30, 30, 1, 1, 8], BitstreamError, "a scale of 0.01 to 100"),
+        ([0, 1, 1, 0x91, 0x4E, 0, 30, 30, 1, 1, 8], BitstreamError, "not 1 and 100.01"),
+        ([0, 2, 1, 1, 1, 30, 30, 1, 1, 8], BitstreamError, "seed 1"),
+        ([0, 3, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x10, 30, 30, 1, 1, 8], BitstreamError, "seed 4294967296"),
+        ([0, 1, 22, 0xC8, 1, 0, 30, 30, 1, 1, 8], BitstreamError, "frequency over"),
+        ([0, 3, 1, 1], Truncated, "inside the seed"),
         ([0, 0, 0, 30, 1, 1, 8], BitstreamError, "w0 runs from 1"),
         ([0, 0, 30, 0, 1, 1, 8], BitstreamError, "w0 runs from 1"),
         ([0, 0, 30, 30, 0], BitstreamError, "1 to 64 hidden layers"),

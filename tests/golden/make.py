@@ -24,6 +24,7 @@ from inrcodec.decoder import decode_pixels, probe  # noqa: E402
 from inrcodec.format.container import Header  # noqa: E402
 from inrcodec.format.stream import Stream, pack, unpack  # noqa: E402
 from inrcodec.net.arch import Arch  # noqa: E402
+from inrcodec.net.encoding import Encoding  # noqa: E402
 from inrcodec.net.grid import GridArch  # noqa: E402
 from inrcodec.net.prior import PRIOR_ARCH  # noqa: E402
 
@@ -36,6 +37,10 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "halves": (Header(24, 16), Arch((9, 8)), "halves"),
     "pruned": (Header(24, 16), Arch((15, 15, 15)), "pruned"),
     "wide": (Header(16, 16), Arch((6, 6)), "wide"),
+    "relu": (Header(19, 23), Arch((13, 12), 3, 3, 3, "relu"), "symbols"),
+    "gelu_nerf": (Header(26, 17), Arch((14, 9), 3, 3, 4, "gelu", Encoding("nerf", 7, 150)), "symbols"),
+    "gauss_gauss": (Header(22, 22, 1, 16), Arch((11,), 1, 9, 9, "gauss", Encoding("gauss", 12, 175, 99)), "symbols"),
+    "positional": (Header(31, 12), Arch((10, 8), 3, encoding=Encoding("positional", 5, 800)), "halves"),
     "grid": (Header(37, 22), GridArch(0, 4, 7, 5, (7, 6), (8, 7)), "symbols"),
     "grid_deep": (Header(21, 30, 1, 16), GridArch(1, 3, 14, 11, (5,), (6,), "gelu", 32, 2, 1), "symbols"),
     "grid_dot": (Header(1, 1), GridArch(0, 0, 1, 0, (), (), residuals=0), "symbols"),
@@ -48,7 +53,9 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
 ``pruned`` has a tensor of zeros, ``wide`` symbols of the largest magnitude; those of ``prior`` are added to one.
 """
 
-SEEDS = sorted(name for name in KINDS if not name.startswith("grid")) + [name for name in KINDS if name[:4] == "grid"]
+_FIRST = ("deep", "dot", "gray", "halves", "line", "pruned", "rgb", "wide")
+SEEDS = [*_FIRST, *(name for name in KINDS if name[:4] == "grid")]
+SEEDS += [name for name in KINDS if name not in SEEDS]
 """The order that seeds are given in; new kinds go behind, so that those of the others stay what they are."""
 
 

@@ -16,7 +16,7 @@ from inrcodec.pixels import Pixels
 
 Observer = Callable[[Progress], None]
 
-OPTIONS = ("method", "effort", "layers", "arch", "seed", "device", "engine", "set.NAME")
+OPTIONS = ("method", "effort", "layers", "activation", "encoding", "arch", "seed", "device", "engine", "set.NAME")
 """What may follow the colon."""
 
 _NUMBERS = ("effort", "seed")
@@ -93,7 +93,7 @@ def variant(
         ValueError: an option that there is not, or a value that makes no sense.
     """
     from inrcodec.fit.effort import effort_config
-    from inrcodec.fit.methods import method
+    from inrcodec.fit.methods import kind_of, method
     from inrcodec.net.arch import parse_layers
 
     values: dict[str, Any] = {"effort": effort}
@@ -109,6 +109,7 @@ def variant(
     options = replace(EncodeOptions(threads=threads, overrides=tuple(overrides)), **values)
     effort_config(options.effort).override(options.overrides)
     method(options.method)
+    kind_of(options)
     if options.layers is not None:
         parse_layers(options.layers)
     return Inr(name, options, observer)

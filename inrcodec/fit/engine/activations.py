@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inrcodec.fit.engine.layers import ACTIVATIONS
 from inrcodec.fit.engine.micro import intrinsic
 
-LINEAR, SINE, RELU, GELU = (ACTIVATIONS.index(name) for name in ("linear", "sine", "relu", "gelu"))
+LINEAR, SINE, RELU, GELU, GAUSS = (ACTIVATIONS.index(name) for name in ("linear", "sine", "relu", "gelu", "gauss"))
 CODES = {name: code for code, name in enumerate(ACTIVATIONS)}
 """Activation codes of the kernels, by name."""
 
@@ -87,15 +87,21 @@ def _cosine_of(square: Any) -> Any:
 
 
 @njit(fastmath=FLAGS, nogil=True, inline="always")
-def _normal(x: Any) -> Any:
-    """``(distribution, density)`` of the standard normal law at x."""
-    z = abs(x) * _SQRT_HALF
+def _bell(z: Any) -> Any:
+    """``exp(-z^2)``, at least 2^-126."""
     exponent = max(-z * z * _LOG2E, _LOWEST)
     shifted = exponent + _ROUND
     k = shifted - _ROUND
     f = exponent - k
     power = _ONE + f * (_E1 + f * (_E2 + f * (_E3 + f * (_E4 + f * (_E5 + f * _E6)))))
-    gauss = power * _float((_bits(shifted) + np.int32(127)) << np.int32(23))
+    return power * _float((_bits(shifted) + np.int32(127)) << np.int32(23))
+
+
+@njit(fastmath=FLAGS, nogil=True, inline="always")
+def _normal(x: Any) -> Any:
+    """``(distribution, density)`` of the standard normal law at x."""
+    z = abs(x) * _SQRT_HALF
+    gauss = _bell(z)
     t = _ONE / (_ONE + _P * z)
     tail = _HALF * gauss * t * (_A0 + t * (_A1 + t * (_A2 + t * (_A3 + t * _A4))))
     return (tail if x < _ZERO else _ONE - tail), gauss * _PER_SQRT_2PI
@@ -130,6 +136,11 @@ def activate(kind: int, buffer: NDArray[np.float32], z: int, h: int, count: int)
             share, density = _normal(x)
             values[i] = x * share
             slopes[i] = share + x * density
+    elif kind == GAUSS:
+        for i in range(count):
+            x = slopes[i]
+            values[i] = _bell(x * _SQRT_HALF)
+            slopes[i] = -x * values[i]
     else:
         for i in range(count):
             values[i] = slopes[i]
@@ -152,3 +163,6 @@ def apply(kind: int, buffer: NDArray[np.float32], z: int, count: int) -> None:
             x = values[i]
             share, _ = _normal(x)
             values[i] = x * share
+    elif kind == GAUSS:
+        for i in range(count):
+            values[i] = _bell(values[i] * _SQRT_HALF)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-ACTIVATIONS = ("linear", "sine", "relu", "gelu")
+ACTIVATIONS = ("linear", "sine", "relu", "gelu", "gauss")
 """Names of the activations, in the order of the kernels' codes."""
 
 
@@ -17,7 +17,7 @@ class Layer:
         inputs: features in.
         outputs: features out.
         activation: one of ``ACTIVATIONS``.
-        frequency: SIREN's w0; 1 for the other activations.
+        frequency: SIREN's w0.
     """
 
     inputs: int

@@ -143,9 +143,7 @@ def synthesise(arch: GridArch, tensors: Mapping[str, Tensor], stack: Tensor) -> 
     return picture
 
 
-def picture(
-    arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], width: int, height: int
-) -> Tensor:
+def picture(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], width: int, height: int) -> Tensor:
     """Samples ``(outputs, height, width)`` from the latents of each grid."""
     sizes = [(-(-height >> o), -(-width >> o)) for o in range(arch.coarsest - 1, -1, -1)]
     return synthesise(arch, tensors, upsampled(arch, tensors, planes, sizes))

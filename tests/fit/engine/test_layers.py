@@ -31,4 +31,4 @@ def test_a_siren_ends_with_a_linear_layer() -> None:
 
 
 def test_the_kernels_codes_are_in_the_order_of_the_names() -> None:
-    assert ACTIVATIONS == ("linear", "sine", "relu", "gelu")
+    assert ACTIVATIONS == ("linear", "sine", "relu", "gelu", "gauss")
