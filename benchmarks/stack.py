@@ -21,7 +21,7 @@ import torch
 from benchmarks.rd import published
 from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.descent import Descent
 from inrcodec.fit.engine import engine
 from inrcodec.fit.engine.compiled import PAYS
@@ -78,7 +78,7 @@ def _picture(width: int, height: int, k: int) -> Pixels:
 
 def _measure(canvases: list[Canvas], arch: Arch, budget: float, steps: int, stacked: bool) -> tuple[float, ...]:
     """Milliseconds a step and picture in the three phases, and seconds a picture at the two borders."""
-    config = FitConfig(steps=3 * steps, press=1 / 3, finish=1 / 3)
+    config = SirenConfig(steps=3 * steps, press=1 / 3, finish=1 / 3)
     members = [Trainer(canvas, arch, config, budget) for canvas in canvases]
     fit: Descent = Stack(members) if stacked else members[0]
     warm = min(WARM, steps // 2)

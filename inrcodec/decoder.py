@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.coding.bytewise import compress, sizes
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
@@ -27,6 +28,10 @@ STRIP = 1 << 20
 
 GRID_STRIP = 1 << 16
 """The same with grids, which need a float for each of them and a few rows beyond the strip."""
+
+
+_CODERS = {Tag.HALVES: "dense16", Tag.BROTLI: "brotli"}
+"""Sections that say how weights are coded, where that is not the arithmetic coder."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ class Info:
     """What is in a file, known without decoding a pixel.
 
     Attributes:
-        method: ``entropy`` (quantised, arithmetic-coded weights) or ``dense16`` (16 bits a weight).
+        method: ``entropy`` (quantised, arithmetic-coded weights), ``brotli`` (quantised, under brotli) or ``dense16``
+            (16 bits a weight).
         params: weights and biases of the network.
         bpp: bits of the whole file per pixel.
         w0: frequencies of the first and of the other sine layers.
@@ -154,7 +160,7 @@ def probe(data: bytes, limits: Limits | None = None) -> Info:
         bpp=8 * len(data) / header.pixels,
         arch=str(arch),
         w0=(arch.w0 / 8, arch.w0 / 8) if isinstance(arch, GridArch) else (arch.w0_first, arch.w0),
-        method="dense16" if Tag.HALVES in container.sections else "entropy",
+        method=next((name for tag, name in _CODERS.items() if tag in container.sections), "entropy"),
         params=arch.params,
         sections=tuple(parts),
     )
@@ -171,6 +177,9 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     specs = stream.arch.tensors()
     if isinstance(weights, Symbols):
         costs, steps = weights.tensor_bits(), [law.delta for law in weights.laws]
+        if stream.coder == "brotli":  # whose bytes are nobody's own
+            raw = sizes(stream.arch, weights.laws)
+            costs = tuple(8 * len(compress(weights)) * size / max(1, sum(raw)) for size in raw)
         kept = [int(np.count_nonzero(value)) for value in weights.values]
     else:
         costs, steps = tuple(16.0 * spec.size for spec in specs), [0.0] * len(specs)

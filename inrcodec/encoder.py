@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from inrcodec.errors import InrError, TargetError
+from inrcodec.fit.config import SIREN_ONLY
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
@@ -27,11 +28,12 @@ class Target:
     """What is asked for.
 
     Attributes:
-        kind: ``bpp`` or ``bytes``, a hard cap on the file; or ``psnr``, the smallest file that reaches it.
-        value: bits per pixel, bytes, or dB.
+        kind: ``bpp`` or ``bytes``, a hard cap on the file; ``psnr``, the smallest file that reaches it; or ``lambda``,
+            whatever a fixed price of bits comes to.
+        value: bits per pixel, bytes, dB, or the mean squared error of samples in [0, 1] that a bit a pixel is worth.
     """
 
-    kind: Literal["bpp", "bytes", "psnr"]
+    kind: Literal["bpp", "bytes", "psnr", "lambda"]
     value: float
 
     def __post_init__(self) -> None:
@@ -39,8 +41,8 @@ class Target:
             raise ValueError(f"a target must be a positive number, not {self.value}")
 
     def cap(self, pixels: int) -> int | None:
-        """Bytes the file may take; None for a quality target."""
-        if self.kind == "psnr":
+        """Bytes the file may take; None for a quality or a price."""
+        if self.kind in ("psnr", "lambda"):
             return None
         # The tiny slack keeps 0.3 * 393216 / 8 at its exact value where floating point falls a hair short.
         return math.floor(self.value * (pixels / 8 if self.kind == "bpp" else 1) + 1e-9)
@@ -85,6 +87,7 @@ class EncodeOptions:
         verify: decode the finished file and compare with what was fitted.
         stack: pictures of one shape that are fitted together by :func:`encode_stack`; 24 on a GPU, else 1, if left out.
         log: where the story of the fit is written down, if anywhere.
+        start: a coded file whose network alone the fit starts from.
     """
 
     effort: int = 5
@@ -104,6 +107,7 @@ class EncodeOptions:
     verify: bool = True
     stack: int | None = None
     log: Log | None = None
+    start: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.stack is not None and self.stack < 1:
@@ -136,6 +140,23 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """One fit of a search for the price of bits that gives a size.
+
+    Attributes:
+        price: mean squared error that a bit a pixel is worth.
+        steps: optimiser steps.
+        bytes: of the file that came of it.
+        psnr: of its picture.
+    """
+
+    price: float
+    steps: int
+    bytes: int
+    psnr: float
+
+
+@dataclass(frozen=True)
 class Report:
     """What came out.
 
@@ -146,6 +167,7 @@ class Report:
         params: weights of the network, ``kept`` of them not zero.
         steps: optimiser steps taken, all fits together.
         interrupted: the fit was cut short.
+        trials: of a search for a price (``--method bisect``).
     """
 
     bytes: int
@@ -163,6 +185,7 @@ class Report:
     kept: int
     steps: int
     interrupted: bool
+    trials: tuple[Trial, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, ready for JSON (an infinite PSNR becomes None)."""
@@ -204,6 +227,7 @@ def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
         return options.arch
     cap = target.cap(pixels)
     said = (options.method, options.layers, options.activation, options.encoding) != ("l0", None, "sine", "none")
+    said = said or options.start is not None or any(name in SIREN_ONLY for name, _ in options.overrides)
     alone = said or (cap is not None and cap < GRIDS_PAY)
     return "siren" if alone else "grid"
 
@@ -224,11 +248,11 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
 
         return plan_grid(header, target, options)
     chosen = method(options.method)
-    config = effort_config(options.effort).override(options.overrides)
+    config = replace(effort_config(options.effort), **chosen.settings).override(options.overrides)  # type: ignore[arg-type]
     cap = target.cap(header.pixels)
-    guess = cap if cap is not None else chosen.guess(header, target.value)
-    arch = chosen.size(header, guess, options)
-    fits = 1 if cap is not None else 3
+    guess = cap if cap is not None else chosen.guess(header, target.value if target.kind == "psnr" else 28.0)
+    arch = chosen.size(header, round(guess * config.excess), options)
+    fits = 1 if cap is not None and chosen.name != "bisect" else 3
     seconds = expected_seconds(arch, config, header.pixels) * fits
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)

@@ -35,6 +35,7 @@ def random_stream(
     seed: int = 0,
     activation: str = "sine",
     encoding: str = "none",
+    coder: str = "arithmetic",
 ) -> Stream:
     """A net whose weights have the scale of a fitted one, a third of them pruned."""
     rng = np.random.default_rng(seed)
@@ -47,7 +48,8 @@ def random_stream(
         values.append(symbols)
         laws.append(fit_law(symbols, step_code(scale / 5)))
     quantised = Symbols(arch, tuple(laws), tuple(values))
-    return Stream(Header(width, height, channels, depth), arch, quantised.dequantize() if halves else quantised)
+    header = Header(width, height, channels, depth)
+    return Stream(header, arch, quantised.dequantize() if halves else quantised, coder=coder)
 
 
 def random_grid_stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +33,8 @@ DEFAULT_BPP = 0.3
 @click.option("-s", "--size", type=size, metavar="N[k]", help="Hard cap on the file's bytes (12k is 12,000).")
 @click.option("-p", "--psnr", type=click.FloatRange(0, min_open=True), metavar="DB",
               help="The smallest file that reaches this PSNR.")
+@click.option("--lambda", "price", cls=Rare, type=click.FloatRange(0, min_open=True), metavar="X",
+              help="With --method penalized, no size but a price: minimise MSE + X bpp.")
 @click.option("-e", "--effort", type=click.IntRange(1, 9), metavar="1..9", default=5, show_default=True,
               help="1 is seconds, 9 is as good as it gets.")
 @click.option("--max-time", type=duration, metavar="T",
@@ -47,8 +50,10 @@ DEFAULT_BPP = 0.3
               help="Of a network alone: sine, relu, gelu or gauss.")
 @click.option("--encoding", cls=Rare, type=encoding, metavar="NAME[:M[:SCALE]]", default="none", show_default=True,
               help="Of its inputs: none, nerf, positional or gauss; M frequencies.")
-@click.option("--method", cls=Rare, type=click.Choice(["l0", "coin"]), default="l0", show_default=True,
-              help="Sparse and entropy-coded, or the dense 16-bit baseline.")
+@click.option("--method", cls=Rare, type=click.Choice(["l0", "coin", "penalized", "bisect", "magnitude"]), default="l0",
+              show_default=True, help="What keeps the weights few and the file small.")
+@click.option("--from", "start", cls=Rare, type=click.Path(path_type=Path, dir_okay=False, exists=True),
+              metavar="FILE.inr", help="Start the fit from this file's network, e.g. to prune it.")
 @click.option("--set", "overrides", cls=Rare, type=override, metavar="KEY=VALUE", multiple=True,
               help="Change one setting of the fit; may be repeated.")
 @click.option("--seed", cls=Rare, type=click.IntRange(0), metavar="N", default=0, show_default=True,
@@ -123,9 +128,7 @@ def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out
 
 def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
     """Refuse options that contradict each other."""
-    targets = [f"-{name[0]}/--{name}" for name in ("bpp", "size", "psnr") if given[name] is not None]
-    if len(targets) > 1:
-        raise click.UsageError(f"one target at a time: {' and '.join(targets)} exclude each other.")
+    _check_target(given)
     if given["force"] and given["skip_existing"]:
         raise click.UsageError("-f and --skip-existing exclude each other.")
     if given["resume"] and given["checkpoint"] is None:
@@ -144,6 +147,18 @@ def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
         raise click.UsageError("--checkpoint keeps the fit of one picture: it excludes --stack N of more.")
 
 
+def _check_target(given: dict[str, Any]) -> None:
+    """Refuse several targets, and those that a method has no use for."""
+    targets = [f"-{name[0]}/--{name}" for name in ("bpp", "size", "psnr") if given[name] is not None]
+    targets += ["--lambda"] if given["price"] is not None else []
+    if len(targets) > 1:
+        raise click.UsageError(f"one target at a time: {' and '.join(targets)} exclude each other.")
+    if (given["price"] is not None) != (given["method"] == "penalized"):
+        raise click.UsageError("--lambda X and --method penalized go together.")
+    if given["method"] == "bisect" and given["psnr"] is not None:
+        raise click.UsageError("--method bisect searches for a size: it excludes -p/--psnr.")
+
+
 def _say_events(console: Console) -> None:
     """Say what a log will lack."""
     from inrcodec.fit.monitor import events_possible
@@ -155,15 +170,20 @@ def _say_events(console: Console) -> None:
 def _request(given: dict[str, Any]) -> Request:
     """Turn option values into the encoder's own words. Imports the encoder, not yet torch."""
     from inrcodec.encoder import EncodeOptions, Log, Target
-    from inrcodec.fit.config import FitConfig
+    from inrcodec.fit.config import SirenConfig
+    from inrcodec.fit.grid.config import GridConfig
 
+    names = [f.name for f in fields(SirenConfig)]
     try:
-        FitConfig().override(given["overrides"])
+        for pair in given["overrides"]:
+            (SirenConfig() if pair[0] in names else GridConfig()).override([pair])
     except ValueError as error:
         raise click.UsageError(f"--set: {error}.") from None
     try:
         if given["size"] is not None:
             target = Target("bytes", float(given["size"]))
+        elif given["price"] is not None:
+            target = Target("lambda", given["price"])
         elif given["psnr"] is not None:
             target = Target("psnr", given["psnr"])
         else:
@@ -176,6 +196,7 @@ def _request(given: dict[str, Any]) -> Request:
         device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
         checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"],
         verify=not given["no_verify"], stack=given["stack"],
+        start=None if given["start"] is None else given["start"].read_bytes(),
         log=None if given["log"] is None else Log(given["log"], given["log_images"], given["force"]),
     )  # fmt: skip
     depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]

@@ -184,6 +184,10 @@ def _tell(
         f"{job.source}: {report.method}, network {report.arch}, {report.kept:,} of {report.params:,} weights kept, "
         f"{report.steps:,} steps, effort {report.effort}, seed {report.seed}"
     )
+    for trial in report.trials:
+        console.detail(
+            f"{job.source}: lambda {trial.price:.3g}, {trial.steps:,} steps: {trial.bytes:,} bytes, {trial.psnr:.2f} dB"
+        )
     record = {"input": job.source, "output": str(job.dest or STREAM), **report.as_dict(), "notes": list(loaded.notes)}
     reports.append(record)
     if request.json:

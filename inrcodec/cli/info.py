@@ -14,7 +14,7 @@ from inrcodec.cli.paths import read_input
 if TYPE_CHECKING:
     from inrcodec.decoder import Info, TensorInfo
 
-_METHODS = {"entropy": "entropy-coded", "dense16": "16 bits a weight"}
+_METHODS = {"entropy": "entropy-coded", "brotli": "under brotli", "dense16": "16 bits a weight"}
 
 
 @click.command(cls=DailyCommand)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inrcodec.fit.engine import Engine, reference
 from inrcodec.net.coords import axes, grid
@@ -34,10 +34,25 @@ class Canvas:
     engine: Engine = reference
 
     @classmethod
-    def of(cls, pixels: Pixels, device: torch.device | str = "cpu", engine: Engine = reference) -> Canvas:
-        """All pixels of a picture in raster order."""
+    def of(
+        cls, pixels: Pixels, device: torch.device | str = "cpu", engine: Engine = reference, downscale: int = 1
+    ) -> Canvas:
+        """All pixels of a picture in raster order.
+
+        Args:
+            pixels: the picture.
+            device: where to.
+            engine: what runs networks over it.
+            downscale: means of squares of so many pixels a side take their place (Struempler et al.'s option); those
+                at the right and lower edge are of what there is.
+        """
         u, v = axes(pixels.width, pixels.height, pixels.width, pixels.height)
-        return cls(torch.from_numpy(grid(u, v)).to(device), torch.from_numpy(pixels.unit()).to(device), engine)
+        coords, samples = torch.from_numpy(grid(u, v)), torch.from_numpy(pixels.unit())
+        if downscale > 1:
+            planes = torch.cat([coords, samples], 1).T.reshape(1, -1, pixels.height, pixels.width)
+            means = nn.functional.avg_pool2d(planes, downscale, ceil_mode=True)
+            coords, samples = (part.contiguous() for part in means[0].flatten(1).T.split([2, pixels.channels], 1))
+        return cls(coords.to(device), samples.to(device), engine)
 
     @property
     def count(self) -> int:

@@ -1,14 +1,18 @@
-"""Settings of a fit as frozen dataclasses, and the effort ladder."""
+"""Settings of a fit as frozen dataclasses."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Every number of a fit. The defaults are meant to need no tuning per picture or target.
+    """The numbers of any fit. The defaults are meant to need no tuning per picture or target.
 
     Attributes:
         steps: optimiser steps, the hard-rounding finish included.
@@ -19,7 +23,8 @@ class FitConfig:
         betas: decay of the optimiser's first and second moments.
         refresh: steps between updates of SOAP's eigenbasis.
         warmup: steps of linear learning-rate warm-up.
-        gates: ``median`` (deterministic), ``sample`` or ``none``.
+        gates: ``median`` (deterministic), ``sample`` or ``none``; of a network alone also ``magnitude``: none, but the
+            smallest weights are pruned on the way.
         gate_lr: learning rate of the gates' log-alpha.
         droprate: initial probability of a closed gate.
         step_lr: learning rate of the log quantisation steps.
@@ -76,13 +81,8 @@ class FitConfig:
         Raises:
             ValueError: naming the field.
         """
-        choices = {
-            "gates": ("median", "sample", "none"),
-            "dual": ("nupi", "ascent"),
-            "optimizer": ("soap", "adam", "muon"),
-        }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name, allowed[0]) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
         positive = ("steps", "batch", "lr", "gate_lr", "step_lr", "measure", "aim", "candidates", "race")
         for name in positive:
@@ -92,7 +92,7 @@ class FitConfig:
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
 
-    def override(self, pairs: Iterable[tuple[str, str]]) -> FitConfig:
+    def override(self, pairs: Iterable[tuple[str, str]]) -> Self:
         """Replace fields named on a command line.
 
         Args:
@@ -111,6 +111,87 @@ class FitConfig:
             except ValueError:
                 raise ValueError(f"{name} takes a {kinds[name].__name__}, not {text!r}") from None
         return replace(self, **values)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class SirenConfig(FitConfig):
+    """Settings of the fit of a network alone: what the field's methods differ in.
+
+    Attributes:
+        excess: weights of an automatic network, as a multiple of those that fit the budget; pruning takes the rest.
+        price: of a bit a pixel in mean squared error of samples in [0, 1] (Cool-chic's lambda) where it is fixed; 0
+            where a budget sets it.
+        structured: gates of whole neurons, which are then not in the file at all.
+        budgets: ``global``, or one of every tensor (``layer``), in proportion to its weights.
+        path: how the budget shrinks while bits have a price: ``fixed`` (at once), ``linear`` or ``geometric``.
+        path_start: what it begins at, as a multiple.
+        sparsify: fraction of the steps after which open gates have a price though nothing is rounded yet; 1 for none
+            before ``press``. 0 is gates from the start, 0.5 a dense warm-up.
+        gate_span: how far a gate's log-alpha can go in that time; its learning rate follows, and does not fall, as
+            gates must be able to close until the budget is met (Gallego-Posada et al. 2022, appendix).
+        gate_force: what a unit of violation adds to the multiplier in that time.
+        prune: fraction of the steps after which magnitude pruning takes place; the rest is fine-tuning.
+        keep: part of the weights it keeps; 0 keeps what the budget pays for.
+        scope: magnitudes are compared within a tensor (``layer``) or all together (``global``).
+        ends: the first and the last layer are spared (``dense``) or not (``pruned``).
+        l1: weight of the sum of all magnitudes, added to the mean squared error of samples in [0, 1].
+        schedule: of the learning rate: ``cosine``, ``plateau`` (halved after ``patience`` steps without a gain of
+            1e-4 of the error) or ``constant``.
+        patience: of ``plateau``, in steps.
+        early: steps without such a gain after which the float phase ends; 0 for never.
+        downscale: the fit sees the picture this much smaller along both sides.
+    """
+
+    price: float = 0.0
+    excess: float = 1.0
+    structured: bool = False
+    budgets: str = "global"
+    path: str = "fixed"
+    path_start: float = 2.0
+    sparsify: float = 1.0
+    gate_span: float = 20.0
+    gate_force: float = 30.0
+    prune: float = 0.5
+    keep: float = 0.0
+    scope: str = "layer"
+    ends: str = "dense"
+    l1: float = 0.0
+    schedule: str = "cosine"
+    patience: int = 500
+    early: int = 0
+    downscale: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse settings no fit can run with.
+
+        Raises:
+            ValueError: naming the field.
+        """
+        super().__post_init__()
+        for name in ("excess", "path_start", "gate_span", "gate_force", "patience", "downscale"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        for name in ("sparsify", "prune", "keep"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
+        for name in ("price", "l1", "early"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+
+
+SIREN_ONLY = frozenset(f.name for f in fields(SirenConfig)) - {f.name for f in fields(FitConfig)}
+"""Settings that only a network alone has."""
+
+_CHOICES = {
+    "gates": ("median", "sample", "none", "magnitude"),
+    "dual": ("nupi", "ascent"),
+    "optimizer": ("soap", "adam", "muon"),
+    "budgets": ("global", "layer"),
+    "path": ("fixed", "linear", "geometric"),
+    "scope": ("layer", "global"),
+    "ends": ("dense", "pruned"),
+    "schedule": ("cosine", "plateau", "constant"),
+}
 
 
 def _parse(text: str, kind: type) -> object:

@@ -51,6 +51,27 @@ def rounded_bits(tensors: Sequence[NDArray[np.floating[Any]]], codes: Sequence[i
     return total
 
 
+def priced_steps(
+    tensors: Sequence[NDArray[np.floating[Any]]], curvatures: Sequence[NDArray[np.float64]], price: float
+) -> list[int]:
+    """Quantisation steps that pay at a fixed price.
+
+    A step s of a weight of curvature h costs ``h s^2 / 12`` of error and saves ``log2 s`` bits: a little more of it no
+    longer pays where ``h s^2 / 6 = price / ln 2``.
+
+    Args:
+        tensors: float weights.
+        curvatures: their Gauss-Newton diagonals, same shapes.
+        price: mean squared error that a bit may cost.
+
+    Returns:
+        Step codes, one a tensor.
+    """
+    felt = [max(float(c.mean()), 1e-12) for c in curvatures]
+    floors = [1.1 * float(np.abs(t).max()) / MAX_SYMBOL for t in tensors]
+    return [step_code(max(np.sqrt(6 * price / (np.log(2) * h)), f)) for h, f in zip(felt, floors, strict=True)]
+
+
 def allocate_steps(
     tensors: Sequence[NDArray[np.floating[Any]]], curvatures: Sequence[NDArray[np.float64]], budget: float
 ) -> list[int]:

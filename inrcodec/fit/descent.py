@@ -13,12 +13,17 @@ import torch
 from torch import Tensor
 
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.gated import Relaxation
 from inrcodec.fit.model import SirenWeights
 from inrcodec.fit.optimizers import optimizers
+from inrcodec.fit.pace import Pace
 from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
 from inrcodec.fit.rate import CostCurve, expected_bits
+from inrcodec.fit.sizing import BITS_PER_WEIGHT
+
+_LOOK = 10
+"""Steps between two looks at the error where the schedule depends on it: each waits for the device."""
 
 
 class Diverged(ArithmeticError):
@@ -63,23 +68,43 @@ class Descent(ABC):
         seed: of the order of pixels.
     """
 
-    def __init__(self, canvas: Canvas, model: SirenWeights, config: FitConfig, budget: float | None, seed: int) -> None:
+    def __init__(
+        self, canvas: Canvas, model: SirenWeights, config: SirenConfig, budget: float | None, seed: int
+    ) -> None:
         self.canvas, self.config, self.budget, self.seed = canvas, config, budget, seed
         self.device = canvas.coords.device
         self.arch, self.model = model.arch, model
         self.flat = canvas.samples.var(-2, correction=0).mean(-1)
         self.error = self.flat  # running mean squared error of each picture
-        self.problem = RateProblem(config.multiplier, self.flat.numel(), self.device)
+        self.shares = torch.ones_like(self.flat)  # of the budget, one for every constraint of a picture
+        if config.budgets == "layer":
+            self.shares = torch.tensor(model.sizes, device=self.device) / sum(model.sizes)
+        self.problem = RateProblem(1.0, self.shares.numel(), self.device)
+        self.charge()
         self.primals = optimizers(model, config, priced=budget is not None)
         self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
         self.dual = dual_optimizer(self.problem, config)
         self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
         self.done = 0
         self.time = 0.0
-        self.pressed = self.finishing = False
+        self.pruned = self.sparsifying = self.pressed = self.finishing = False
+        self.pace = Pace(config)
         self.curve: CostCurve | None = None
         self.soft_bits = torch.full_like(self.flat, math.nan)  # of the last step, for whoever watches
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+
+    def charge(self) -> None:
+        """Put multipliers where they start."""
+        start = 1.0 if self.config.price else self.config.multiplier
+        self.problem.price.weight.data.copy_(start * self.shares.reshape(-1))
+
+    @abstractmethod
+    def begin_prune(self) -> None:
+        """Keep the largest weights only."""
+
+    def begin_sparsify(self) -> None:
+        """Put a price on open gates."""
+        self.sparsifying = True
 
     @abstractmethod
     def begin_press(self) -> None:
@@ -108,7 +133,7 @@ class Descent(ABC):
     @property
     def progress(self) -> float:
         """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
-        return max(self.done / self.config.steps, self.time)
+        return max((self.done + self.pace.skipped) / self.config.steps, self.time)
 
     def batch(self) -> Tensor:
         """Indices of this step's pixels: a fresh permutation each epoch, a function of seed and step alone."""
@@ -138,51 +163,122 @@ class Descent(ABC):
         Raises:
             Diverged: it was one too many.
         """
-        strict = None
         if self.budget is not None:
-            if not self.pressed and self.progress >= self.config.press:
-                self.begin_press()
-            if not self.finishing and self.progress >= 1 - self.config.finish:
-                self.begin_finish()
-            if self.pressed and (self.done % self.config.measure == 0 or self.curve is None):
-                strict = self.measure() / (self.budget * self.config.aim) - 1
+            self._enter_phases()
+        strict = self._strict()
         self._schedule()
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
         if self.config.dual_restarts and strict is not None:
             self.problem.restart(strict <= 0)
         self.done += 1
-        if self.done == self.config.steps:
+        if not self.pressed and self.pace.watches and self.done % _LOOK == 0:
+            end = self.config.press if self.budget is not None else 1.0
+            self.pace.look(float(self.error.mean().cpu()), self.done, round(end * self.config.steps))
+        if self.done + self.pace.skipped == self.config.steps:
             self.check()
+
+    def _enter_phases(self) -> None:
+        config, progress = self.config, self.progress
+        if config.gates == "magnitude" and not self.pruned and progress >= config.prune:
+            self.begin_prune()
+        if not self.sparsifying and progress >= config.sparsify:
+            self.begin_sparsify()
+        if not self.pressed and progress >= config.press:
+            self.begin_press()
+            self.charge()  # what open gates cost tells nothing about bits
+        if not self.finishing and progress >= 1 - config.finish:
+            self.begin_finish()
+
+    def _strict(self) -> Tensor | None:
+        """By how much every constraint is missed, on steps that measure it; None where there is none."""
+        due = self.done % self.config.measure == 0
+        if self.pressed and (due or self.curve is None):
+            bits = self.measure()
+        elif self.sparsifying and not self.pressed and due:
+            bits = self.gates_open(hard=True)
+        else:
+            return None
+        return None if self.config.price else bits / self.limit() - 1
+
+    def limit(self) -> Tensor:
+        """Bits that every constraint allows now."""
+        assert self.budget is not None
+        start = self.config.sparsify if self.sparsifying and self.config.sparsify < 1 else self.config.press
+        t = min(1.0, max(0.0, (self.progress - start) / max(1e-9, 1 - self.config.finish - start)))
+        above = self.config.path_start
+        factor = {"fixed": 1.0, "linear": above + (1 - above) * t, "geometric": above ** (1 - t)}[self.config.path]
+        allowed: Tensor = self.shares * (self.budget * self.config.aim * factor)
+        return allowed
+
+    def by_constraint(self, bits: Tensor) -> Tensor:
+        """Sums of the bits of weights ``(..., weights)``: of each picture, or of each of its tensors."""
+        if self.config.budgets == "global":
+            return bits.sum(-1)
+        return torch.zeros_like(self.shares).index_add(0, self.model.tensor_of, bits)
+
+    def gates_open(self, *, hard: bool = False) -> Tensor:
+        """Bits of weights whose gates are open, at the price of a typical weight, for each constraint.
+
+        Args:
+            hard: of those open at the median, not of the expectation.
+        """
+        chances = self.model.open_probability()
+        if chances is None:
+            chances = torch.ones_like(self.model.weights)
+        elif hard:
+            gate = self.model.gate()
+            assert gate is not None
+            chances = (gate > 0).to(chances)
+        return self.by_constraint(BITS_PER_WEIGHT * chances)
 
     def _schedule(self) -> None:
         warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        falling = self.pace.rate(min(1.0, self.progress))
         soft, hard = self.config.settle
         settled = hard if self.finishing else soft if self.pressed else 1.0
         for primal, peaks in zip(self.primals, self.peaks, strict=True):
             gentle = settled if primal is self.primals[0] else 1.0  # steps and gates have only just begun
             for group, peak in zip(primal.param_groups, peaks, strict=True):
-                group["lr"] = peak * gentle * warm * (0.003 + 0.997 * cosine)
+                group["lr"] = peak * gentle * warm * (0.003 + 0.997 * falling)
+                if self.sparsifying and not self.pressed and group["params"][0] is self.model.log_alpha:
+                    group["lr"] = self.config.gate_span / self._sparsify_steps()
+        if self.config.sparsify < 1:
+            force = self.config.gate_force / self._sparsify_steps() if not self.pressed else self.config.dual_lr
+            self.dual.param_groups[0]["lr"] = force * self.config.measure
+
+    def _sparsify_steps(self) -> float:
+        """Steps in which gates have a price though nothing is rounded yet."""
+        return max(1.0, self.config.steps * (self.config.press - self.config.sparsify))
 
     def _cmp_state(self, strict: Tensor | None) -> dict[str, object]:
-        model, index, violation = self.model, self.batch(), None
+        model, index, bits, violation = self.model, self.batch(), None, None
         if self.pressed:
             assert self.curve is not None
-            assert self.budget is not None
             levels = model.levels(sample=True)
             flat = model.effective(levels, self.relaxation())
-            proxy = expected_bits(self.curve, levels.abs(), model.tensor_of, model.open_probability())
-            self.soft_bits = proxy.detach()
-            violation = proxy / (self.budget * self.config.aim) - 1
+            bits = self.by_constraint(
+                expected_bits(self.curve, levels.abs(), model.tensor_of, model.open_probability())
+            )
+            self.soft_bits = bits.detach()
         else:
             flat = model.gated(sample=True)
+            bits = self.gates_open() if self.sparsifying else None
         coords, samples = (values.index_select(-2, index) for values in (self.canvas.coords, self.canvas.samples))
         mse = model.mse(coords, flat, samples)
         self.error = self.error.lerp(mse.detach(), 0.02)
-        return {"log_mse": torch.log(mse + 1e-12).sum(), "violation": violation, "strict": strict}
+        loss = torch.log(mse + 1e-12)
+        if bits is not None and self.config.price:  # its gradient is that of MSE + price bpp, over the MSE
+            violation = bits * (self.config.price / self.canvas.count) / mse.detach()
+        elif bits is not None:
+            violation = bits / self.limit() - 1
+        if self.config.l1:
+            loss = loss + self.config.l1 * flat.abs().sum(-1) / mse.detach()
+        return {"log_mse": loss.sum(), "violation": violation, "strict": strict}
 
     def conclude(self) -> None:
         """Go through the phases that are left, without their steps: what is handed on has been rounded for real."""
+        if self.budget is not None and self.config.gates == "magnitude" and not self.pruned:
+            self.begin_prune()
         if self.budget is not None and not self.pressed:
             self.begin_press()
         if self.budget is not None and not self.finishing:

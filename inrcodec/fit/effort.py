@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.net.arch import Arch
 
 EFFORTS = range(1, 10)
@@ -24,7 +24,7 @@ _LANDING = {1: 3, 2: 6}
 """Rounds of the search after the fit where they are not the default's: each costs as much as thirty steps."""
 
 
-def effort_config(effort: int) -> FitConfig:
+def effort_config(effort: int) -> SirenConfig:
     """Settings of an effort level.
 
     Raises:
@@ -32,7 +32,7 @@ def effort_config(effort: int) -> FitConfig:
     """
     if effort not in EFFORTS:
         raise ValueError(f"effort runs from 1 to 9, not {effort}")
-    default = FitConfig()
+    default = SirenConfig()
     return replace(
         default,
         steps=_STEPS[effort],
@@ -41,7 +41,7 @@ def effort_config(effort: int) -> FitConfig:
     )
 
 
-def expected_seconds(arch: Arch, config: FitConfig, pixels: int) -> float:
+def expected_seconds(arch: Arch, config: SirenConfig, pixels: int) -> float:
     """Rough wall time of a fit and its landing on two ordinary cores, in seconds."""
     work = arch.params + 8 * sum(arch.hidden)
     step = 1.3e-3 + 2.4e-11 * work * min(config.batch, pixels)

@@ -37,9 +37,11 @@ class GatedWeights(nn.Module):
     Attributes:
         weights: ``(..., weights)``.
         log_step: ``(..., tensors)``, logarithms of the quantisation steps.
-        log_alpha: ``(..., weights)``, locations of the gates; None where there are none (any more).
+        log_alpha: ``(..., gates)``, locations of the gates; None where there are none (any more).
         mask: ``(..., weights)``, what is left of purged gates.
         tensor_of: ``(weights,)``, the tensor each weight belongs to.
+        neurons: ``(2, weights)``, the gates of the neurons that each weight comes from and leads to, where gates are of
+            neurons; the number of gates stands for what has none. None where every weight has its own.
         gate_kind: ``median``, ``sample`` or ``none``.
     """
 
@@ -48,6 +50,7 @@ class GatedWeights(nn.Module):
     log_alpha: nn.Parameter | None
     mask: Tensor | None
     tensor_of: Tensor
+    neurons: Tensor | None
     gate_kind: str
 
     def __init__(self, arch: Network) -> None:
@@ -55,6 +58,7 @@ class GatedWeights(nn.Module):
         self.sizes = [spec.size for spec in arch.tensors()]
         owner = torch.repeat_interleave(torch.arange(len(self.sizes)), torch.tensor(self.sizes))
         self.register_buffer("tensor_of", owner, persistent=False)
+        self.register_buffer("neurons", None, persistent=False)
 
     def draw(self, source: Callable[..., Tensor]) -> Tensor:
         """Random numbers in the shape of the weights, made on the CPU: the same ones whatever the device.
@@ -73,8 +77,19 @@ class GatedWeights(nn.Module):
         if self.log_alpha is None:
             return self.mask
         if sample and self.gate_kind == "sample":
-            return gates.sampled_gate(self.log_alpha, self.draw(torch.rand))
-        return gates.median_gate(self.log_alpha)
+            gate = gates.sampled_gate(self.log_alpha, self.draw(torch.rand)[..., : self.log_alpha.shape[-1]])
+        else:
+            gate = gates.median_gate(self.log_alpha)
+        if self.neurons is None:
+            return gate
+        source, sink = self._of_neurons(gate)
+        return source * (sink > 0)  # a neuron is what it hands on; what leads to a closed one does not matter
+
+    def _of_neurons(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """What gates have, at the neurons that weights come from and lead to; 1 where there is no gate."""
+        assert self.neurons is not None
+        known = torch.cat([values, torch.ones_like(values[..., :1])], -1)
+        return known[..., self.neurons[0]], known[..., self.neurons[1]]
 
     def gated(self, *, sample: bool = False) -> Tensor:
         """Weights times their gates, ``(..., weights)``."""
@@ -83,7 +98,13 @@ class GatedWeights(nn.Module):
 
     def open_probability(self) -> Tensor | None:
         """Probability of an open gate for every weight; None without gates."""
-        return None if self.log_alpha is None else gates.open_probability(self.log_alpha)
+        if self.log_alpha is None:
+            return None
+        chance = gates.open_probability(self.log_alpha)
+        if self.neurons is None:
+            return chance
+        source, sink = self._of_neurons(chance)
+        return source * sink
 
     def levels(self, *, sample: bool = False) -> Tensor:
         """Gated weights in units of their steps, not rounded, ``(..., weights)``."""
@@ -94,6 +115,8 @@ class GatedWeights(nn.Module):
         if relaxation.kind == "soft":
             noise = relaxation.sigma * self.draw(torch.randn)
             levels = softround.noisy_soft_round(levels, relaxation.temperature, noise)
+            if self.mask is not None:
+                levels = levels * self.mask  # what was pruned makes no noise
         elif relaxation.kind == "hard":
             levels = softround.hard_round(levels)
         return levels * self.steps()
@@ -103,10 +126,17 @@ class GatedWeights(nn.Module):
         """Multiply the median gates into the weights; from here on closed gates are zeros that stay zero."""
         if self.log_alpha is None:
             return
-        gate = gates.median_gate(self.log_alpha)
+        gate = self.gate()
+        assert gate is not None
         self.weights.mul_(gate)
         self.mask = (gate > 0).to(gate.dtype)
         self.log_alpha = None
+
+    @torch.no_grad()
+    def prune(self, kept: Tensor) -> None:
+        """Keep these weights, ``(..., weights)`` of bools, and no others from here on."""
+        self.mask = kept.to(self.weights)
+        self.weights.mul_(self.mask)
 
     @torch.no_grad()
     def snap_steps(self) -> None:

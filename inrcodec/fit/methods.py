@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.sizing import SMALLEST, auto_dense, auto_sparse
 from inrcodec.format.container import Header
 from inrcodec.net.arch import Arch, parse_activation, parse_layers
 from inrcodec.net.encoding import parse_encoding
+
+_SLOPE = 2.8
+"""dB that a factor e of rate is worth."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Method:
         quantised: weights go through gates, quantisation and the entropy coder; else they are 16-bit halves.
         auto: picks the architecture for a picture and a cap in bytes.
         anchor: typical PSNR in dB at 0.15 bpp, the first guess of a quality search.
+        settings: of a fit, where they are not the default's.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Method:
     quantised: bool
     auto: Callable[[Header, int, Arch], Arch]
     anchor: float
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def size(self, header: Header, cap: int, options: EncodeOptions) -> Arch:
         """The architecture: the user's layers, or as many as suit the cap.
@@ -42,9 +47,13 @@ class Method:
         fitting = self.auto(header, cap, kind)
         return replace(fitting, hidden=parse_layers(options.layers)) if options.layers else fitting
 
+    def psnr(self, bpp: float) -> float:
+        """PSNR of a typical picture, the inverse of :meth:`guess`."""
+        return self.anchor + _SLOPE * math.log(bpp / 0.15)
+
     def guess(self, header: Header, psnr: float) -> int:
         """Bytes that a typical picture takes to reach a PSNR: 2.8 dB for every factor e of rate."""
-        bpp = 0.15 * math.exp((psnr - self.anchor) / 2.8)
+        bpp = 0.15 * math.exp((psnr - self.anchor) / _SLOPE)
         return max(120, round(min(bpp, 4.0) * header.pixels / 8))
 
 
@@ -53,6 +62,16 @@ METHODS = {
     for method in (
         Method("l0", "sparse SIREN: L0 gates, trained quantisation, arithmetic coding", True, auto_sparse, 26.0),
         Method("coin", "COIN baseline: dense SIREN, 16 bits a weight", False, auto_dense, 24.0),
+        Method("penalized", "the same at a price of bits, --lambda, in place of a size", True, auto_sparse, 26.0),
+        Method("bisect", "the same at the price, searched for, that gives the size", True, auto_sparse, 26.0),
+        Method(
+            "magnitude",
+            "a larger dense SIREN, its smallest weights pruned, the others fine-tuned",
+            True,
+            auto_sparse,
+            25.5,
+            {"gates": "magnitude", "excess": 2.0},
+        ),
     )
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -49,6 +50,7 @@ class SparseSiren(SirenWeights):
         arch: the network.
         mean: mean colour, ``(outputs,)``; the output bias starts there.
         gate_kind: ``median``, ``sample`` or ``none``.
+        structured: gates of hidden neurons, not of weights.
         droprate: initial probability of a closed gate; weights start larger by 1 / (1 - droprate) so that the gated
             net starts at the SIREN's scale (L0onie).
         seed: of the initialisation and of all noise.
@@ -61,6 +63,7 @@ class SparseSiren(SirenWeights):
         mean: Tensor,
         *,
         gate_kind: str = "none",
+        structured: bool = False,
         droprate: float = 0.05,
         seed: int = 0,
         engine: Engine = reference,
@@ -74,10 +77,13 @@ class SparseSiren(SirenWeights):
         self.log_alpha = None
         self.mask = None
         if gate_kind != "none":
-            start = gates.initial_log_alpha(sum(self.sizes), droprate, self.generator)
-            self.log_alpha = nn.Parameter(start)
+            count = sum(arch.hidden) if structured else sum(self.sizes)
+            self.log_alpha = nn.Parameter(gates.initial_log_alpha(count, droprate, self.generator))
+            self.neurons = neurons_of(arch) if structured else None
+            start = self.gate()
+            assert start is not None
             with torch.no_grad():
-                self.weights.div_(gates.median_gate(start))
+                self.weights.div_(start)
 
     def draw(self, source: Callable[..., Tensor]) -> Tensor:
         """Random numbers from this net's own generator."""
@@ -90,6 +96,23 @@ class SparseSiren(SirenWeights):
     def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
         """Mean squared error against ``samples`` ``(n, outputs)``, differentiable in ``flat``."""
         return self.engine.mse(self.layers, self.inputs(coords), flat, samples)
+
+
+def neurons_of(arch: Arch) -> Tensor:
+    """The hidden neurons that every weight comes from and leads to, ``(2, weights)``, input side first.
+
+    Inputs, outputs and the sources of biases, which are no hidden neurons, have the number of those.
+    """
+    none = sum(arch.hidden)
+    ends = np.cumsum((0, *arch.hidden))
+    neurons = [np.full(arch.encoding.inputs, none), *(np.arange(a, b) for a, b in pairwise(ends))]
+    neurons.append(np.full(arch.outputs, none))
+    matrices = [np.meshgrid(source, sink) for source, sink in pairwise(neurons)]  # (outputs, inputs) each
+    sources, sinks = ([pair[k].ravel() for pair in matrices] for k in (0, 1))
+    biases = np.concatenate(neurons[1:])
+    return torch.from_numpy(
+        np.stack([np.concatenate([*sources, np.full_like(biases, none)]), np.concatenate([*sinks, biases])])
+    )
 
 
 def hidden_layers(arch: Arch) -> tuple[Layer, ...]:

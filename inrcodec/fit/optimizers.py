@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.model import SirenWeights
 from inrcodec.fit.muon import Muon
 from inrcodec.fit.soap import ScaledAdam, Soap, blocks_of
 
 
-def optimizers(model: SirenWeights, config: FitConfig, *, priced: bool) -> list[torch.optim.Optimizer]:
+def optimizers(model: SirenWeights, config: SirenConfig, *, priced: bool) -> list[torch.optim.Optimizer]:
     """One for the weights and, where bits have a price, Adam for steps and gates."""
     lr, betas, scale = config.lr, config.betas, _rates(model)
     blocks = blocks_of([(outputs, inputs) for inputs, outputs in model.arch.fan()])

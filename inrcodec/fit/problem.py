@@ -38,7 +38,7 @@ class RateProblem(cooper.ConstrainedMinimizationProblem):
 
     @property
     def multiplier(self) -> float:
-        """The current price of the budget, the mean of all pictures."""
+        """The current price of the budget, the mean of all constraints."""
         return float(self.price.weight.detach().cpu().mean())
 
     @property

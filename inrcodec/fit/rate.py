@@ -60,7 +60,7 @@ class CostCurve:
 
 
 def expected_bits(curve: CostCurve, magnitude: Tensor, tensor: Tensor, open_probability: Tensor | None) -> Tensor:
-    """Bits of all weights of a net, ``(...)``: the surrogate whose gradient drives weights, steps and gates.
+    """Bits of the weights of a net, ``(..., weights)``: the surrogate whose gradient drives weights, steps and gates.
 
     Args:
         curve: the cost curves.
@@ -70,9 +70,9 @@ def expected_bits(curve: CostCurve, magnitude: Tensor, tensor: Tensor, open_prob
     """
     cost = curve(magnitude, tensor)
     if open_probability is None:
-        return cost.sum(-1)
+        return cost
     zero = curve.zero[..., tensor]
-    return (zero + open_probability * (cost - zero)).sum(-1)
+    return zero + open_probability * (cost - zero)
 
 
 def _rows(laws: Sequence[Law]) -> list[tuple[float, float, float, float]]:

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from inrcodec.coding.symbols import halves_decode, halves_encode
-from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target
+from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target, Trial
 from inrcodec.errors import InrError, TargetError
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.checkpoint import Journal, identity
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import FitConfig, SirenConfig
 from inrcodec.fit.curvature import rounded_bits
 from inrcodec.fit.descent import Descent, Diverged
 from inrcodec.fit.effort import effort_config
@@ -26,18 +26,22 @@ from inrcodec.fit.landing import Search, land
 from inrcodec.fit.machine import device_of, use_threads, warm_up
 from inrcodec.fit.methods import kind_of, method
 from inrcodec.fit.monitor import Monitor, Watched
+from inrcodec.fit.price import PriceSearch
 from inrcodec.fit.quality import QualitySearch
-from inrcodec.fit.sizing import payload_budget, smallest_file
+from inrcodec.fit.sizing import BITS_PER_WEIGHT, payload_budget, smallest_file
 from inrcodec.fit.teller import Teller
 from inrcodec.fit.train import REFINE, Trainer, train
 from inrcodec.format.container import Header
-from inrcodec.format.stream import Stream, pack
+from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
 
 _ATTEMPTS = 5
 """Learning rates tried, each half the one before, before a fit that diverges is given up."""
+
+_UNASKED = 0.3
+"""Bits per pixel that a network is made for where no size is asked for."""
 
 SECONDS = 2
 """Second finishes at most."""
@@ -66,8 +70,10 @@ class Session:
         Limits().check_size(pixels.width, pixels.height)
         device = device_of(options.device)
         self.engine = engine(options.engine, device.type)
+        self.start_from = None if options.start is None else _start(options.start, self.header)
         self.look(device)
         self.steps = 0
+        self.trials: tuple[Trial, ...] = ()
         self.interrupted = False
         self.teller = Teller(observer, self.header.pixels)
         self.monitor = None
@@ -86,11 +92,12 @@ class Session:
 
     def settings(self) -> FitConfig:
         """What the fit is to do."""
-        return effort_config(self.options.effort).override(self.options.overrides)
+        own = replace(effort_config(self.options.effort), **self.method.settings)  # type: ignore[arg-type]
+        return own.override(self.options.overrides)
 
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""
-        self.canvas = Canvas.of(self.pixels, device, self.engine)
+        self.canvas = Canvas.of(self.pixels, device, self.engine, _siren(self.config).downscale)
 
     @staticmethod
     def restore(state: dict[str, Any]) -> Any:
@@ -103,7 +110,7 @@ class Session:
         try:
             with use_threads(self.engine, self.options.threads):
                 cap = self.target.cap(self.header.pixels)
-                best = self.fit(cap) if cap is not None else QualitySearch(self, self.target.value).run()
+                best = self.search(cap)
         finally:
             if self.monitor is not None:
                 self.monitor.close()
@@ -111,6 +118,26 @@ class Session:
             self.teller.tell("check", 0, 1)
             best.check(self.pixels)
         return Encoded(best.data, self._report(best, cap))
+
+    def search(self, cap: int | None) -> Candidate:
+        """The file that is asked for.
+
+        Raises:
+            ValueError: the method has no use for the target.
+        """
+        name, kind = self.method.name, self.target.kind
+        if (name == "penalized") != (kind == "lambda"):
+            raise ValueError("--lambda and --method penalized go together: such a fit takes the bytes it takes")
+        if kind == "lambda":
+            return self.priced(self.target.value)
+        if name == "bisect":
+            if cap is None:
+                raise ValueError("--method bisect searches for a size; it has no use for --psnr")
+            search = PriceSearch(self, cap)
+            best = search.run()
+            self.trials = tuple(search.trials)
+            return best
+        return self.fit(cap) if cap is not None else QualitySearch(self, self.target.value).run()
 
     def warm_up(self) -> None:
         """Get the engine ready; if that takes long, kernels are being compiled, and somebody is waiting."""
@@ -163,16 +190,43 @@ class Session:
 
     def _sized(self, cap: int) -> tuple[Arch, int | None]:
         """The network for a cap and the bits its weights may take (None without quantisation)."""
-        arch = self.method.size(self.header, cap, self.options)
+        arch = self._arch(cap)
         budget = payload_budget(self.header, arch, cap) if self.method.quantised else None
         if budget is not None and budget < 0:
             raise self._too_small(cap, arch)
         return arch, budget
 
+    def _arch(self, cap: int) -> Arch:
+        """The network of fits for a cap: that of the file to start from, or as large as suits the method.
+
+        Raises:
+            ValueError: that file is of another kind.
+        """
+        if self.start_from is not None:
+            assert isinstance(self.start_from.arch, Arch)
+            return self.start_from.arch
+        return self.method.size(self.header, round(cap * _siren(self.config).excess), self.options)
+
+    def priced(self, price: float, cap: int | None = None, config: FitConfig | None = None) -> Candidate:
+        """A fit at a fixed price of bits, rounded: the file is as large as it gets.
+
+        Args:
+            price: of a bit a pixel, in mean squared error of samples in [0, 1].
+            cap: bytes the network is made for; without one it is made for 0.3 bpp.
+            config: settings, if not the session's.
+        """
+        arch = self._arch(cap or round(_UNASKED * self.header.pixels / 8))
+        config = replace(_siren(config or self.config), price=price)
+        fitted = self._fitted(arch, arch.params * BITS_PER_WEIGHT, f"price {price}", config, 1.0)
+        self.steps += fitted.steps
+        search = Search(self.canvas, fitted)
+        stream = Stream(self.header, fitted.arch, search.pack(search.symbols))
+        return Candidate.of(self.pixels, stream, len(pack(stream)), fitted)
+
     def trainer(self, cap: int) -> Trainer:
         """The fit that :meth:`fit` begins with, for those who carry it out in its place."""
         arch, budget = self._sized(cap)
-        return Trainer(self.canvas, arch, self.config, _divisor(budget), self.options.seed)
+        return self.descent(arch, self.config, _divisor(budget), self.options.seed)
 
     def adopt(self, cap: int, fitted: FittedNet | None) -> None:
         """Take what became of :meth:`trainer` elsewhere as if :meth:`fit` had done it; None says that it diverged."""
@@ -186,7 +240,9 @@ class Session:
         """The finish that the landing of a fit begins with; None where the fit hit its budget."""
         budget = self._sized(cap)[1]
         aim = None if budget is None else _missed(fitted, budget, attempt)
-        return None if aim is None else Trainer.refine(self.canvas, fitted, self.config, aim, self.options.seed)
+        if aim is None:
+            return None
+        return Trainer.refine(self.canvas, fitted, _siren(self.config), aim, self.options.seed)
 
     def adopt_second(self, fitted: FittedNet, trainer: Trainer, refined: FittedNet | None) -> None:
         """Take what became of :meth:`second` elsewhere as if the landing had done it; None says that it diverged."""
@@ -220,7 +276,7 @@ class Session:
     def _finish(self, key: str, fitted: FittedNet, budget: float, config: FitConfig) -> FittedNet:
         if key in self._hopeless:
             raise Diverged("this finish did so before")
-        trainer = Trainer.refine(self.canvas, fitted, config, budget, self.options.seed)
+        trainer = Trainer.refine(self.canvas, fitted, _siren(config), budget, self.options.seed)
         self._begin(trainer)
         left = self.time_left()  # of the clock's whole, a finish is the last part
         seconds = None if left is None else max(0.1, 0.6 * left) / REFINE
@@ -254,7 +310,7 @@ class Session:
             raise self._too_small(cap, arch) from None
         return Candidate.of(self.pixels, Stream(self.header, arch, landed.symbols), cap, fitted)
 
-    def _fitted(self, arch: Arch, budget: float | None, cap: int, config: FitConfig, share: float) -> FittedNet:
+    def _fitted(self, arch: Arch, budget: float | None, cap: int | str, config: FitConfig, share: float) -> FittedNet:
         """The outcome of a fit; one that diverges is tried again more gently."""
         for _ in range(_ATTEMPTS):
             try:
@@ -265,7 +321,7 @@ class Session:
             f"the fit diverged even at a learning rate of {config.lr:g}; try other --layers or a lower --set lr="
         )
 
-    def _attempt(self, arch: Arch, budget: float | None, cap: int, config: FitConfig, share: float) -> FittedNet:
+    def _attempt(self, arch: Arch, budget: float | None, cap: int | str, config: FitConfig, share: float) -> FittedNet:
         key = _key(arch, cap, config)
         if key in self._hopeless:
             raise Diverged(f"it did so at a learning rate of {config.lr:g} before")
@@ -291,7 +347,10 @@ class Session:
 
     def descent(self, arch: Arch, config: FitConfig, budget: float | None, seed: int) -> Trainer:
         """A fit that is about to begin."""
-        return Trainer(self.canvas, arch, config, budget, seed)
+        trainer = Trainer(self.canvas, arch, _siren(config), budget, seed)
+        if self.start_from is not None:
+            trainer.start_from(self.start_from)
+        return trainer
 
     def race(self, arch: Arch, config: FitConfig) -> int:
         """Start several seeds, keep the one whose error is lowest after a while."""
@@ -300,7 +359,7 @@ class Session:
             return seeds[0]
         scores = []
         for seed in seeds:
-            trainer = Trainer(self.canvas, arch, replace(config, steps=config.race), None, seed)
+            trainer = Trainer(self.canvas, arch, replace(_siren(config), steps=config.race), None, seed)
             train(trainer, stop=self.stopped)
             scores.append(self.canvas.subset(1 << 16).mse(trainer.model, trainer.model.weights.detach()))
         return seeds[int(np.argmin(scores))]
@@ -324,6 +383,7 @@ class Session:
             kept=best.kept,
             steps=self.steps,
             interrupted=self.interrupted,
+            trials=self.trials,
         )
 
     def guess(self, psnr: float) -> int:
@@ -342,8 +402,26 @@ class Session:
         )
 
 
-def _key(arch: Arch, cap: int, config: FitConfig) -> str:
-    """A fit's name in the journal."""
+def _start(data: bytes, header: Header) -> Stream:
+    """The file that a fit starts from.
+
+    Raises:
+        ValueError: it has no network for such a picture.
+    """
+    stream = unpack(data)
+    if not isinstance(stream.arch, Arch) or stream.arch.outputs != header.channels:
+        raise ValueError(f"a fit of {header.channels} channels cannot start from {stream.arch}")
+    return stream
+
+
+def _siren(config: FitConfig) -> SirenConfig:
+    """The settings of a network alone."""
+    assert isinstance(config, SirenConfig)
+    return config
+
+
+def _key(arch: Arch, cap: int | str, config: FitConfig) -> str:
+    """A fit's name in the journal, by what it is for: a cap in bytes, or a price."""
     return f"{cap}:{arch}:{config.steps}:{config.lr}"
 
 

@@ -78,17 +78,23 @@ class Stack(Descent):
 
     def __init__(self, members: Sequence[Trainer]) -> None:
         first = members[0]
-        for name in ("arch", "config", "budget", "seed", "done", "time", "pressed", "finishing"):
+        for name in ("arch", "config", "budget", "seed", "done", "time", "pruned", "pressed", "finishing"):
             if len({getattr(member, name) for member in members}) > 1:
                 raise ValueError(f"fits in lock-step have the same {name}")
         canvas = replace(first.canvas, samples=torch.stack([member.canvas.samples for member in members]))
         super().__init__(canvas, SirenStack([m.model for m in members]), first.config, first.budget, first.seed)
         self.members, self.failed = tuple(members), set[int]()
-        self.done, self.time, self.pressed = first.done, first.time, first.pressed
+        self.done, self.time, self.pruned, self.pressed = first.done, first.time, first.pruned, first.pressed
         self.error = torch.stack([member.error for member in members])
         self.problem.price.weight.data.copy_(torch.cat([member.problem.price.weight.data for member in members]))
         if first.finishing:
             self._freeze()
+
+    def begin_prune(self) -> None:
+        """Keep every picture's largest weights only."""
+        self._each(Trainer.begin_prune)
+        self.model.gather_masks()
+        self.pruned = True
 
     def begin_press(self) -> None:
         """Open the gates to pruning and put a price on bits, picture by picture."""
@@ -118,7 +124,8 @@ class Stack(Descent):
         levels[lost] = 0
         laws: list[list[Law]] = []
         for member, row in zip(self.members, levels, strict=True):
-            found, member.bits = appraise(self.arch, row)
+            found, bits = appraise(self.arch, row)
+            member.bits = sum(bits)
             laws.append(found)
         self.curve = CostCurve.of_several(laws, self.device)
         return torch.tensor([member.bits for member in self.members], dtype=torch.float64)

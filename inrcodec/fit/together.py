@@ -9,6 +9,7 @@ import torch
 
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target
 from inrcodec.fit.architectures import session_of
+from inrcodec.fit.config import SIREN_ONLY
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.effort import effort_config
 from inrcodec.fit.fitted import FittedNet
@@ -40,8 +41,8 @@ class Together:
     """Encodes of several pictures for one target, done one after the other by :meth:`encode`.
 
     Pictures of one shape have the same network and budget; the first of a group that is encoded brings the fit of the
-    whole group about. A quality takes a search of its own for every picture, so does a race of seeds, and
-    latent grids have no stacks yet: those stay alone.
+    whole group about. A quality takes a search of its own for every picture, so does a race of seeds; latent grids and
+    unusual methods have no stacks yet: those stay alone.
 
     Args:
         pictures: all of them.
@@ -64,7 +65,7 @@ class Together:
             raise ValueError("a checkpoint keeps one encode, not several")
         self.pictures, self.target, self.options, self.stop = tuple(pictures), target, options, stop
         self.kinds = [session_of(options, target, picture.count) for picture in self.pictures]
-        alone = target.kind == "psnr" or set(self.kinds) != {Session} or _races(options)
+        alone = target.cap(1 << 20) is None or set(self.kinds) != {Session} or _races(options) or _unusual(options)
         self._company = {k: g for g in _groups(self.pictures, 1 if alone else room(options)) for k in g}
         self._ready: dict[int, tuple[Session, float]] = {}
         self._begun: set[int] = set()
@@ -114,6 +115,11 @@ class Together:
 def _races(options: EncodeOptions) -> bool:
     """Whether several seeds start for every picture."""
     return effort_config(options.effort).override(options.overrides).candidates > 1
+
+
+def _unusual(options: EncodeOptions) -> bool:
+    """Whether fits are of a kind that does not go in lock-step."""
+    return options.method not in ("l0", "coin") or any(name in SIREN_ONLY for name, _ in options.overrides)
 
 
 def _groups(pictures: Sequence[Pixels], largest: int) -> list[tuple[int, ...]]:

@@ -21,13 +21,16 @@ from torch import Tensor
 from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.law import Law, code_length, step_code, step_size
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
-from inrcodec.fit.curvature import allocate_steps, curvature
+from inrcodec.fit.config import SirenConfig
+from inrcodec.fit.curvature import allocate_steps, curvature, priced_steps
+from inrcodec.fit.dead import without_dead_neurons
 from inrcodec.fit.descent import Descent, Diverged, Pulse, advance
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.gated import Relaxation, as_symbols, hard_levels
+from inrcodec.fit.magnitude import ends_of, largest, share_within
 from inrcodec.fit.model import SparseSiren
 from inrcodec.fit.rate import CostCurve
+from inrcodec.format.stream import Stream
 from inrcodec.net.arch import Arch, Network
 
 _SETTLED = 300
@@ -53,12 +56,13 @@ class Trainer(Descent):
 
     model: SparseSiren
 
-    def __init__(self, canvas: Canvas, arch: Arch, config: FitConfig, budget: float | None, seed: int = 0) -> None:
-        gate_kind = "none" if budget is None else config.gates
+    def __init__(self, canvas: Canvas, arch: Arch, config: SirenConfig, budget: float | None, seed: int = 0) -> None:
+        gate_kind = "none" if budget is None or config.gates == "magnitude" else config.gates
         model = SparseSiren(
             arch,
             canvas.samples.mean(0).cpu(),
             gate_kind=gate_kind,
+            structured=config.structured,
             droprate=config.droprate,
             seed=seed,
             engine=canvas.engine,
@@ -67,22 +71,40 @@ class Trainer(Descent):
         self.bits = math.nan
 
     @classmethod
-    def refine(cls, canvas: Canvas, fitted: FittedNet, config: FitConfig, budget: float, seed: int = 0) -> Trainer:
+    def refine(cls, canvas: Canvas, fitted: FittedNet, config: SirenConfig, budget: float, seed: int = 0) -> Trainer:
         """The finish alone, from the outcome of another fit: new steps for another budget, then hard rounding.
 
         It costs a tenth of a fit and loses almost nothing against one, as long as the budgets are close.
         """
-        gentle = replace(config, gates="none", lr=_REFINE_LR * config.lr, settle=(1.0, 1.0))
+        gentle = replace(
+            config, gates="none", lr=_REFINE_LR * config.lr, settle=(1.0, 1.0), path="fixed", sparsify=1.0, price=0.0
+        )
         trainer = cls(canvas, fitted.arch, gentle, budget, seed)
         with torch.no_grad():
             trainer.model.weights.copy_(torch.from_numpy(np.concatenate([t.ravel() for t in fitted.tensors])))
-            trainer.problem.price.weight.fill_(fitted.multiplier)
+            trainer.problem.price.weight.copy_(fitted.multiplier * trainer.shares.reshape(-1))
+            if not trainer.model.weights.all():
+                trainer.model.prune(trainer.model.weights != 0)
         trainer.done = round((1 - REFINE) * config.steps)
         trainer.time = 1 - REFINE
         trainer.pressed = True
         trainer.allocate()
         trainer.begin_finish()
         return trainer
+
+    @torch.no_grad()
+    def start_from(self, stream: Stream) -> None:
+        """Begin with the weights of a file, ready to be pruned: what is left of the fit is fine-tuning."""
+        weights = np.concatenate([tensor.ravel() for tensor in stream.tensors().values()])
+        self.model.weights.copy_(torch.from_numpy(weights))
+        self.done = round(self.config.prune * self.config.steps)
+
+    @property
+    def multiplier(self) -> float:
+        """The price of the budget, -dlnMSE/dlnbits: of all constraints together, or what a fixed price comes to."""
+        if self.config.price:
+            return self.config.price * self.bits / self.canvas.count / max(self.mse, 1e-12)
+        return float(self.problem.price.weight.detach().sum().cpu())
 
     @property
     def mse(self) -> float:
@@ -102,9 +124,21 @@ class Trainer(Descent):
 
     def measure(self) -> Tensor:
         """Refit the laws to the weights rounded for real; returns (and remembers) their bits."""
-        laws, self.bits = appraise(self.arch, hard_levels(self.model))
+        laws, bits = appraise(self.arch, hard_levels(self.model), lean=self.config.structured)
+        self.bits = sum(bits)
         self.curve = CostCurve.of(laws, self.device)
-        return torch.tensor(self.bits, dtype=torch.float64)
+        return torch.tensor(bits if self.config.budgets == "layer" else self.bits, dtype=torch.float64)
+
+    def begin_prune(self) -> None:
+        """Keep the largest weights only, as many as the settings say or the budget pays for."""
+        self.check()
+        assert self.budget is not None
+        keep = self.config.keep or share_within(sum(self.model.sizes), self.budget)
+        everywhere = self.config.scope == "global"
+        spared = ends_of(self.arch) if self.config.ends == "dense" else ()
+        kept = largest(self.model.weights.detach(), self.model.tensor_of, keep, everywhere=everywhere, spared=spared)
+        self.model.prune(kept)
+        self.pruned = True
 
     def begin_press(self) -> None:
         """Open the gates to pruning and put a price on bits; steps start where the budget is met."""
@@ -114,14 +148,19 @@ class Trainer(Descent):
 
     @torch.no_grad()
     def allocate(self) -> None:
-        """Put the steps where the budget is met with equal slope in every tensor."""
-        assert self.budget is not None
+        """Put the steps where the budget is met with equal slope in every tensor, or where that is the price."""
         flat = self.model.gated()
         with torch.enable_grad():
             felt = curvature(self.canvas, self.model, flat)
         ends = np.cumsum(self.model.sizes)[:-1]
-        weights = np.split(flat.cpu().numpy(), ends)
-        codes = allocate_steps(weights, np.split(felt, ends), self.budget * self.config.aim)
+        weights, felt_by = np.split(flat.cpu().numpy(), ends), np.split(felt, ends)
+        if self.config.price:
+            codes = priced_steps(weights, felt_by, self.config.price / self.canvas.count)
+        elif self.config.budgets == "layer":
+            limits = self.limit().cpu().tolist()
+            codes = [allocate_steps([w], [h], b)[0] for w, h, b in zip(weights, felt_by, limits, strict=True)]
+        else:
+            codes = allocate_steps(weights, felt_by, float(self.limit().cpu()))
         self.model.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
 
     def begin_finish(self) -> None:
@@ -135,7 +174,10 @@ class Trainer(Descent):
         return {
             "done": self.done,
             "time": self.time,
+            "sparsifying": self.sparsifying,
+            "pruned": self.pruned,
             "pressed": self.pressed,
+            "pace": self.pace.state_dict(),
             "finishing": self.finishing,
             "mse": self.mse,
             "bits": self.bits,
@@ -150,7 +192,8 @@ class Trainer(Descent):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict` of a trainer of the same picture, settings and seed."""
-        self.pressed = state["pressed"]
+        self.sparsifying, self.pruned, self.pressed = state["sparsifying"], state["pruned"], state["pressed"]
+        self.pace.load_state_dict(state["pace"])
         if state["finishing"]:
             self._freeze()
         self.done, self.time, self.bits = state["done"], state["time"], state["bits"]
@@ -166,7 +209,7 @@ class Trainer(Descent):
 
     def pulse(self) -> Pulse:
         """How the fit stands. It waits for the device, so do not ask at every step."""
-        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.problem.multiplier)
+        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.multiplier)
 
     @torch.no_grad()
     def picture(self) -> NDArray[np.float32]:
@@ -183,13 +226,21 @@ class Trainer(Descent):
         ends = np.cumsum(self.model.sizes)[:-1]
         specs = self.arch.tensors()
         tensors = tuple(p.reshape(s.shape) for p, s in zip(np.split(parts, ends), specs, strict=True))
+        arch = self.arch
+        if self.model.mask is not None:
+            arch, tensors = without_dead_neurons(arch, tensors)
         steps = torch.exp(self.model.log_step.detach()).cpu().tolist() if self.budget is not None else []
         codes = tuple(step_code(step) for step in steps)
-        return FittedNet(self.arch, tensors, codes, self.problem.multiplier, self.done)
+        return FittedNet(arch, tensors, codes, self.multiplier, self.done)
 
 
-def appraise(arch: Network, levels: NDArray[np.float32]) -> tuple[list[Law], float]:
-    """The laws that suit one net's rounded levels, and the bits they then take.
+def appraise(arch: Network, levels: NDArray[np.float32], *, lean: bool = False) -> tuple[list[Law], list[float]]:
+    """The laws that suit one net's rounded levels, and the bits that every tensor then takes.
+
+    Args:
+        arch: the network.
+        levels: flat.
+        lean: dead neurons are left out (of a SIREN).
 
     Raises:
         Diverged: there are levels that are no numbers.
@@ -197,8 +248,10 @@ def appraise(arch: Network, levels: NDArray[np.float32]) -> tuple[list[Law], flo
     if not np.isfinite(levels).all():
         raise Diverged("weights are not finite any more")
     symbols = as_symbols(arch, levels)
+    if lean and isinstance(arch, Arch):
+        symbols = list(without_dead_neurons(arch, symbols)[1])
     laws = [fit_law(values, 0) for values in symbols]
-    return laws, sum(code_length(law, values) for law, values in zip(laws, symbols, strict=True))
+    return laws, [code_length(law, values) for law, values in zip(laws, symbols, strict=True)]
 
 
 def train(

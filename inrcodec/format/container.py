@@ -41,6 +41,7 @@ class Tag(IntEnum):
     SYMBOLS = 3
     HALVES = 4
     GRID = 5
+    BROTLI = 6
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.coding import bytewise
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols, Tensors, halves_decode, halves_encode
 from inrcodec.coding.wavefront import read_latents, write_latents
@@ -27,6 +28,9 @@ from inrcodec.net.arch import Arch
 from inrcodec.net.context import MAX_LATENT, ContextModel
 from inrcodec.net.grid import GridArch
 
+_SIRENS = ({Tag.SIREN, Tag.LAWS, Tag.SYMBOLS}, {Tag.SIREN, Tag.HALVES}, {Tag.SIREN, Tag.LAWS, Tag.BROTLI})
+"""Sections that a network alone comes in."""
+
 Latents = tuple[NDArray[np.int32], ...]
 
 
@@ -40,12 +44,14 @@ class Stream:
         weights: quantised symbols, or half floats by tensor name (COIN's accounting; a SIREN only).
         latents: of a :class:`GridArch`, one array ``(rows, columns)`` a grid, coarsest first, magnitudes at most 4095;
             those of the finest grids may be missing if they were not asked for.
+        coder: of symbols: ``arithmetic``, or ``brotli`` for comparison (a SIREN only).
     """
 
     header: Header
     arch: Arch | GridArch
     weights: Symbols | Tensors
     latents: Latents | None = None
+    coder: str = "arithmetic"
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Float weights by name, as every decoder computes them."""
@@ -64,7 +70,10 @@ def pack(stream: Stream) -> bytes:
     sections = {Tag.SIREN: write_siren(stream.arch)}
     if isinstance(stream.weights, Symbols):
         sections[Tag.LAWS] = write_laws(stream.weights.laws)
-        sections[Tag.SYMBOLS] = stream.weights.encode()
+        if stream.coder == "brotli":
+            sections[Tag.BROTLI] = bytewise.compress(stream.weights)
+        else:
+            sections[Tag.SYMBOLS] = stream.weights.encode()
     else:
         sections[Tag.HALVES] = halves_encode(stream.arch, stream.weights)
     return write(stream.header, sections)
@@ -127,6 +136,8 @@ def extract(container: Container, limits: Limits, octave: int = 0) -> Stream:
     if Tag.HALVES in sections:
         return Stream(container.header, arch, halves_decode(sections[Tag.HALVES], arch))
     laws = read_laws(sections[Tag.LAWS], len(arch.tensors()))
+    if Tag.BROTLI in sections:
+        return Stream(container.header, arch, bytewise.expand(sections[Tag.BROTLI], arch, laws), coder="brotli")
     return Stream(container.header, arch, Symbols.decode(sections[Tag.SYMBOLS], arch, laws))
 
 
@@ -168,7 +179,7 @@ def describe(container: Container, limits: Limits) -> Arch | GridArch:
     arch: Arch | GridArch
     if present == {Tag.LAWS, Tag.SYMBOLS, Tag.GRID}:
         arch = read_grid(container.sections[Tag.GRID], channels).arch
-    elif present in ({Tag.SIREN, Tag.LAWS, Tag.SYMBOLS}, {Tag.SIREN, Tag.HALVES}):
+    elif present in _SIRENS:
         arch = read_siren(container.sections[Tag.SIREN], channels)
     else:
         names = ", ".join(sorted(tag.name for tag in present)) or "none"

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
@@ -40,8 +40,8 @@ def arch() -> Arch:
 
 
 @pytest.fixture
-def config() -> FitConfig:
-    return FitConfig(steps=400, batch=512, lr=1.5e-3, warmup=10, landing=4)
+def config() -> SirenConfig:
+    return SirenConfig(steps=400, batch=512, lr=1.5e-3, warmup=10, landing=4)
 
 
 @pytest.fixture(scope="session")
@@ -49,5 +49,5 @@ def trained() -> tuple[Canvas, FittedNet, float]:
     """A finished fit: the picture, the net, the budget in bits."""
     torch.set_num_threads(1)
     canvas, budget = Canvas.of(waves()), 2200.0
-    settings = FitConfig(steps=400, batch=512, lr=1e-3, warmup=10)
+    settings = SirenConfig(steps=400, batch=512, lr=1e-3, warmup=10)
     return canvas, train(Trainer(canvas, Arch((14, 14)), settings, budget)), budget

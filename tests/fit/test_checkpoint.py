@@ -9,14 +9,14 @@ import pytest
 from inrcodec.errors import InrError
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.checkpoint import Journal, identity
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
 
 
 def test_a_journal_brings_back_finished_and_unfinished_fits(
-    tmp_path: Path, canvas: Canvas, arch: Arch, config: FitConfig
+    tmp_path: Path, canvas: Canvas, arch: Arch, config: SirenConfig
 ) -> None:
     path = tmp_path / "fit.ckpt"
     journal = Journal(path, "me", 0.0, resume=False)
@@ -41,7 +41,7 @@ def test_a_journal_brings_back_finished_and_unfinished_fits(
 
 
 def test_a_checkpoint_of_another_encode_is_refused(
-    tmp_path: Path, canvas: Canvas, arch: Arch, config: FitConfig
+    tmp_path: Path, canvas: Canvas, arch: Arch, config: SirenConfig
 ) -> None:
     path = tmp_path / "fit.ckpt"
     Journal(path, "me", 0.0, resume=False).finish("one", train(Trainer(canvas, arch, replace(config, steps=5), 2000.0)))

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SIREN_ONLY, FitConfig, SirenConfig
 from inrcodec.fit.effort import EFFORTS, effort_config, expected_seconds
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.net.arch import Arch
 
 
@@ -38,6 +39,37 @@ def test_overrides_parse_every_kind_of_field() -> None:
 def test_bad_overrides_are_named(pair: tuple[str, str], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         FitConfig().override([pair])
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (("excess", "0"), "excess"),
+        (("path", "crooked"), "path is one of fixed, linear, geometric"),
+        (("budgets", "mine"), "budgets is one of"),
+        (("scope", "x"), "scope is one of"),
+        (("ends", "x"), "ends is one of"),
+        (("schedule", "x"), "schedule is one of"),
+        (("sparsify", "1.5"), "sparsify lies between 0 and 1"),
+        (("keep", "-0.1"), "keep lies between 0 and 1"),
+        (("l1", "-1"), "l1 must not be negative"),
+        (("price", "inf"), "price must not be negative, but is inf"),
+        (("downscale", "0"), "downscale must be positive"),
+        (("structured", "maybe"), "structured takes a bool"),
+    ],
+)
+def test_bad_overrides_of_a_network_alone_are_named(pair: tuple[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        SirenConfig().override([pair])
+
+
+def test_settings_of_a_network_alone_are_not_those_of_grids() -> None:
+    assert {"structured", "path", "l1"} <= SIREN_ONLY
+    assert "lr" not in SIREN_ONLY
+    with pytest.raises(ValueError, match="no setting 'structured'"):
+        GridConfig().override([("structured", "true")])
+    with pytest.raises(ValueError, match="no setting 'latent_lr'"):
+        SirenConfig().override([("latent_lr", "0.1")])
 
 
 def test_efforts_are_a_ladder() -> None:

@@ -11,7 +11,7 @@ import torch
 from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import Encoded, EncodeOptions, Target, encode_pixels, encode_stack
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.descent import advance
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.train import Trainer
@@ -39,7 +39,7 @@ def no_waiting() -> Iterator[None]:
     torch.cuda.set_sync_debug_mode("default")
 
 
-def _stack(pictures: list[Pixels], config: FitConfig) -> Stack:
+def _stack(pictures: list[Pixels], config: SirenConfig) -> Stack:
     canvases = [Canvas.of(picture, "cuda") for picture in pictures[:2]]
     return Stack([Trainer(canvas, Arch((14, 14)), config, 2200.0) for canvas in canvases])
 
@@ -58,7 +58,7 @@ def test_one_picture_is_encoded_alone(pictures: list[Pixels]) -> None:
 
 
 def test_a_step_does_not_wait_for_the_device(
-    pictures: list[Pixels], config: FitConfig, request: pytest.FixtureRequest
+    pictures: list[Pixels], config: SirenConfig, request: pytest.FixtureRequest
 ) -> None:
     stack = _stack(pictures, config)
     for _ in range(30):  # with a refresh of the eigenbases, and a few epochs
@@ -68,7 +68,7 @@ def test_a_step_does_not_wait_for_the_device(
         stack.step()
 
 
-def test_a_stack_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels], config: FitConfig) -> None:
+def test_a_stack_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels], config: SirenConfig) -> None:
     adam = replace(config, optimizer="adam")
     there = _stack(pictures, adam)
     canvases = [Canvas.of(picture) for picture in pictures[:2]]

@@ -6,14 +6,14 @@ from itertools import pairwise
 import torch
 
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 
 BUDGET = 2200.0
 
 
-def test_every_pixel_is_seen_once_an_epoch(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+def test_every_pixel_is_seen_once_an_epoch(canvas: Canvas, arch: Arch, config: SirenConfig) -> None:
     trainer = Trainer(canvas, arch, config, None)
     seen = []
     for step in range(canvas.count // config.batch):
@@ -23,7 +23,7 @@ def test_every_pixel_is_seen_once_an_epoch(canvas: Canvas, arch: Arch, config: F
     assert len(joined.unique()) == len(joined) == canvas.count // config.batch * config.batch
 
 
-def test_phases_follow_each_other(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+def test_phases_follow_each_other(canvas: Canvas, arch: Arch, config: SirenConfig) -> None:
     trainer = Trainer(canvas, arch, config, BUDGET)
     kinds = []
     while trainer.progress < 1:
@@ -33,7 +33,7 @@ def test_phases_follow_each_other(canvas: Canvas, arch: Arch, config: FitConfig)
     assert changes == ["none", "soft", "hard"]
 
 
-def test_the_clock_ends_a_fit(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+def test_the_clock_ends_a_fit(canvas: Canvas, arch: Arch, config: SirenConfig) -> None:
     trainer = Trainer(canvas, arch, replace(config, steps=10**6), BUDGET)
     fitted = train(trainer, seconds=0.5)
     assert 0 < fitted.steps < 10**6
@@ -41,7 +41,7 @@ def test_the_clock_ends_a_fit(canvas: Canvas, arch: Arch, config: FitConfig) -> 
     assert len(fitted.step_codes) == len(arch.tensors())
 
 
-def test_dual_restarts_drop_the_multiplier(canvas: Canvas, arch: Arch, config: FitConfig) -> None:
+def test_dual_restarts_drop_the_multiplier(canvas: Canvas, arch: Arch, config: SirenConfig) -> None:
     generous = replace(config, dual_restarts=True, dual="ascent")
     fitted = train(Trainer(canvas, arch, generous, 50 * BUDGET))
     assert fitted.multiplier == 0.0

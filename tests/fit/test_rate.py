@@ -37,9 +37,9 @@ def test_the_curve_is_a_line_between_zero_and_one(laws: list[Law]) -> None:
 def test_a_shut_gate_costs_the_zero_symbol(laws: list[Law]) -> None:
     curve = CostCurve.of(laws, CPU)
     magnitude, tensor = torch.full((50,), 4.0), torch.ones(50, dtype=torch.long)
-    shut = expected_bits(curve, magnitude, tensor, torch.zeros(50))
-    open_ = expected_bits(curve, magnitude, tensor, torch.ones(50))
-    free = expected_bits(curve, magnitude, tensor, None)
+    shut = expected_bits(curve, magnitude, tensor, torch.zeros(50)).sum()
+    open_ = expected_bits(curve, magnitude, tensor, torch.ones(50)).sum()
+    free = expected_bits(curve, magnitude, tensor, None).sum()
     assert float(shut) == pytest.approx(50 * float(curve.zero[1]), rel=1e-5)
     assert float(open_) == pytest.approx(float(free), rel=1e-5)
     assert open_ > shut
@@ -49,7 +49,7 @@ def test_gradients_push_weights_and_gates_down(laws: list[Law]) -> None:
     curve = CostCurve.of(laws, CPU)
     magnitude = torch.tensor([0.3, 2.0, 7.0], requires_grad=True)
     probability = torch.tensor([0.9, 0.9, 0.9], requires_grad=True)
-    expected_bits(curve, magnitude, torch.tensor([1, 1, 1]), probability).backward()
+    expected_bits(curve, magnitude, torch.tensor([1, 1, 1]), probability).sum().backward()
     assert magnitude.grad is not None
     assert probability.grad is not None
     assert (magnitude.grad > 0).all()

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from inrcodec.fit import engine as engines
 from inrcodec.fit.canvas import Canvas
-from inrcodec.fit.config import FitConfig
+from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.landing import Search
@@ -44,7 +44,7 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def _members(canvases: list[Canvas], arch: Arch, config: FitConfig, budget: float | None = BUDGET) -> list[Trainer]:
+def _members(canvases: list[Canvas], arch: Arch, config: SirenConfig, budget: float | None = BUDGET) -> list[Trainer]:
     return [Trainer(canvas, arch, config, budget, seed=3) for canvas in canvases]
 
 
@@ -63,7 +63,7 @@ def _flat(fitted: FittedNet | None) -> np.ndarray:
     ("gates", "budget"), [("none", BUDGET), ("median", BUDGET), ("sample", BUDGET), ("none", None)]
 )
 def test_every_picture_ends_where_it_would_alone(
-    canvases: list[Canvas], arch: Arch, config: FitConfig, gates: str, budget: float | None, double: None
+    canvases: list[Canvas], arch: Arch, config: SirenConfig, gates: str, budget: float | None, double: None
 ) -> None:
     # Adam: SOAP's first eigenbases are arbitrary where a gradient has a null space, and nets differ from there on.
     settings = replace(config, steps=120, gates=gates, optimizer="adam", press=0.7, finish=0.25, temperature=(0.5, 0.4))
@@ -109,7 +109,7 @@ def test_soap_starts_with_those_that_have_a_gradient() -> None:
 
 @pytest.mark.parametrize("engine", ["torch", "numba"])
 def test_every_fit_of_a_stack_learns_its_picture_and_meets_the_budget(
-    arch: Arch, config: FitConfig, engine: str
+    arch: Arch, config: SirenConfig, engine: str
 ) -> None:
     canvases = [Canvas.of(picture, engine=engines.engine(engine)) for picture in _pictures()]
     for canvas, fitted in zip(canvases, _fit(_members(canvases, arch, config)), strict=True):
@@ -119,7 +119,7 @@ def test_every_fit_of_a_stack_learns_its_picture_and_meets_the_budget(
         assert search.mse < 0.05 * float(canvas.samples.var(0).mean())
 
 
-def test_members_and_stack_are_one_memory(canvases: list[Canvas], arch: Arch, config: FitConfig) -> None:
+def test_members_and_stack_are_one_memory(canvases: list[Canvas], arch: Arch, config: SirenConfig) -> None:
     members = _members(canvases, arch, config)
     stack = Stack(members)
     members[1].model.weights.data.fill_(0.25)
@@ -129,7 +129,7 @@ def test_members_and_stack_are_one_memory(canvases: list[Canvas], arch: Arch, co
     assert torch.equal(members[2].model.weights, stack.model.weights[2])
 
 
-def test_one_that_diverges_does_not_disturb_the_others(canvases: list[Canvas], arch: Arch, config: FitConfig) -> None:
+def test_one_that_diverges_does_not_disturb_the_others(canvases: list[Canvas], arch: Arch, config: SirenConfig) -> None:
     def fit(poison: Callable[[Stack], None]) -> list[FittedNet | None]:
         stack = Stack(_members(canvases, arch, config))
         for _ in range(100):
@@ -147,7 +147,7 @@ def test_one_that_diverges_does_not_disturb_the_others(canvases: list[Canvas], a
         assert np.array_equal(_flat(healthy[k]), _flat(sick[k]))
 
 
-def test_one_that_diverges_late_is_set_aside_too(canvases: list[Canvas], arch: Arch, config: FitConfig) -> None:
+def test_one_that_diverges_late_is_set_aside_too(canvases: list[Canvas], arch: Arch, config: SirenConfig) -> None:
     stack = Stack(_members(canvases, arch, config))
     while not stack.finishing:
         stack.step()
@@ -159,14 +159,14 @@ def test_one_that_diverges_late_is_set_aside_too(canvases: list[Canvas], arch: A
     assert np.isfinite(stack.pulse().mse)
 
 
-def test_when_all_diverge_it_says_so(canvases: list[Canvas], arch: Arch, config: FitConfig) -> None:
+def test_when_all_diverge_it_says_so(canvases: list[Canvas], arch: Arch, config: SirenConfig) -> None:
     with pytest.raises(Diverged, match="every fit"):
         _fit(_members(canvases, arch, replace(config, lr=30.0, steps=400)))
 
 
 @pytest.mark.parametrize("steps", [0, 40, 215])
 def test_a_stack_that_is_stopped_hands_on_what_there_is(
-    canvases: list[Canvas], arch: Arch, config: FitConfig, steps: int
+    canvases: list[Canvas], arch: Arch, config: SirenConfig, steps: int
 ) -> None:
     stack = Stack(_members(canvases, arch, config))
     advance(stack, stop=lambda: stack.done >= steps)
@@ -177,7 +177,7 @@ def test_a_stack_that_is_stopped_hands_on_what_there_is(
         assert search.bits(search.symbols) <= 1.1 * BUDGET
 
 
-def test_second_finishes_go_in_lock_step_too(canvases: list[Canvas], arch: Arch, config: FitConfig) -> None:
+def test_second_finishes_go_in_lock_step_too(canvases: list[Canvas], arch: Arch, config: SirenConfig) -> None:
     fitted = [train(member) for member in _members(canvases, arch, config)]
     refined = _fit(
         [Trainer.refine(c, net, config, 0.8 * BUDGET, seed=3) for c, net in zip(canvases, fitted, strict=True)]
@@ -188,7 +188,7 @@ def test_second_finishes_go_in_lock_step_too(canvases: list[Canvas], arch: Arch,
         assert search.bits(search.symbols) == pytest.approx(0.8 * BUDGET, rel=0.05)
 
 
-def test_fits_that_do_not_match_are_refused(canvases: list[Canvas], arch: Arch, config: FitConfig) -> None:
+def test_fits_that_do_not_match_are_refused(canvases: list[Canvas], arch: Arch, config: SirenConfig) -> None:
     one = Trainer(canvases[0], arch, config, BUDGET)
     for other in (
         Trainer(canvases[1], Arch((14, 13)), config, BUDGET),
@@ -244,7 +244,7 @@ def _away(canvas: Canvas) -> Canvas:
 @pytest.mark.parametrize("gates", ["none", "median", "sample"])
 @pytest.mark.parametrize("pictures", [1, 3])
 def test_the_whole_fit_stays_on_its_device(
-    canvases: list[Canvas], arch: Arch, config: FitConfig, gates: str, pictures: int, waits: list[int]
+    canvases: list[Canvas], arch: Arch, config: SirenConfig, gates: str, pictures: int, waits: list[int]
 ) -> None:
     away = [_away(canvas) for canvas in canvases[:pictures]]
     members = _members(away, arch, replace(config, gates=gates, steps=60, measure=2))
@@ -277,7 +277,7 @@ def test_the_landing_stays_on_its_device(trained: tuple[Canvas, FittedNet, float
 
 @pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
 def test_a_checkpoint_moves_to_the_device_of_the_fit(
-    canvases: list[Canvas], arch: Arch, config: FitConfig, waits: list[int], monkeypatch: pytest.MonkeyPatch
+    canvases: list[Canvas], arch: Arch, config: SirenConfig, waits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RateProblem, "load_state_dict", lambda *_: None)  # Cooper looks at the numbers it loads
     short = replace(config, steps=40, gates="median")

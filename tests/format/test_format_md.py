@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import brotli
 import numpy as np
 import pytest
 
@@ -281,7 +282,15 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
         weights = [[flat.pop(0) for _ in range(size)] for size in sizes]
     else:
         laws = [tuple(sections[Tag.LAWS][k : k + 5]) for k in range(0, 5 * len(sizes), 5)]
-        symbols = code["decode_symbols"](code["Coder"](sections[Tag.SYMBOLS]), laws, sizes)
+        if Tag.BROTLI in sections:
+            raw, symbols = brotli.decompress(sections[Tag.BROTLI]), []
+            for law, size in zip(laws, sizes, strict=True):
+                each = 2 if (top := code["largest"](law[1])) > 127 else 1 if top else 0
+                part, raw = raw[: each * size], raw[each * size :]
+                symbols.append(list(struct.unpack(f">{size}{'bh'[each - 1]}", part)) if each else [0] * size)
+            assert raw == b""
+        else:
+            symbols = code["decode_symbols"](code["Coder"](sections[Tag.SYMBOLS]), laws, sizes)
         weights = [[s * code["step_size"](law[0]) for s in part] for law, part in zip(laws, symbols, strict=True)]
     *matrices, hidden_biases, last_biases = weights
     layers, inputs, rest = [], arch.encoding.inputs, hidden_biases
@@ -311,6 +320,7 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
         {"hidden": (5,), "channels": 1},
         {"width": 5, "height": 12},
         {"hidden": (4, 4, 9), "depth": 16, "seed": 3},
+        {"coder": "brotli"},
         {"activation": "relu:9", "encoding": "nerf:5:1.7"},
         {"activation": "gelu:12:7", "encoding": "positional:3:6"},
         {"activation": "gauss:8", "encoding": "gauss:10:1.25:4294967295", "hidden": (9,)},

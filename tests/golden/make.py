@@ -41,6 +41,8 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "gelu_nerf": (Header(26, 17), Arch((14, 9), 3, 3, 4, "gelu", Encoding("nerf", 7, 150)), "symbols"),
     "gauss_gauss": (Header(22, 22, 1, 16), Arch((11,), 1, 9, 9, "gauss", Encoding("gauss", 12, 175, 99)), "symbols"),
     "positional": (Header(31, 12), Arch((10, 8), 3, encoding=Encoding("positional", 5, 800)), "halves"),
+    "brotli": (Header(33, 21), Arch((12, 11)), "brotli"),
+    "brotli_wide": (Header(14, 16, 1), Arch((7, 5), 1), "brotli wide"),
     "grid": (Header(37, 22), GridArch(0, 4, 7, 5, (7, 6), (8, 7)), "symbols"),
     "grid_deep": (Header(21, 30, 1, 16), GridArch(1, 3, 14, 11, (5,), (6,), "gelu", 32, 2, 1), "symbols"),
     "grid_dot": (Header(1, 1), GridArch(0, 0, 1, 0, (), (), residuals=0), "symbols"),
@@ -65,7 +67,7 @@ def build(name: str) -> bytes:
     if isinstance(arch, GridArch):
         return pack(_grids(header, arch, weights, SEEDS.index(name)))
     rng = np.random.default_rng(SEEDS.index(name))
-    spread = 900 if weights == "wide" else 6
+    spread = 900 if "wide" in weights else 6
     values, laws = [], []
     for spec in arch.tensors():
         scales = {"W0": 0.3, "b.hidden": 0.2, f"W{arch.depth}": 0.1, "b.out": 0.4}
@@ -74,14 +76,15 @@ def build(name: str) -> bytes:
         value[rng.random(spec.shape) < (0.5 if weights == "pruned" else 0.3)] = 0
         if weights == "pruned" and spec.name == "b.hidden":
             value[:] = 0
-        if weights == "wide":
+        if "wide" in weights:
             value.flat[0] = -3968
         if spec.name == "b.out":
             value[:] = np.rint(0.5 / step_size(step))  # a gray picture with waves
         values.append(value.astype(np.int32))
         laws.append(fit_law(values[-1], step))
     quantised = Symbols(arch, tuple(laws), tuple(values))
-    return pack(Stream(header, arch, quantised.dequantize() if weights == "halves" else quantised))
+    coder = "brotli" if "brotli" in weights else "arithmetic"
+    return pack(Stream(header, arch, quantised.dequantize() if weights == "halves" else quantised, coder=coder))
 
 
 def _grids(header: Header, arch: GridArch, weights: str, seed: int) -> Stream:

@@ -219,7 +219,8 @@ class GridDescent:
 
     def measure(self) -> float:
         """Bits of everything rounded for real; also refits the laws of the weights."""
-        laws, self.weight_bits = appraise(self.arch, hard_levels(self.networks))
+        laws, bits = appraise(self.arch, hard_levels(self.networks))
+        self.weight_bits = sum(bits)
         self.curve = CostCurve.of(laws, self.latents.device)
         with torch.no_grad():
             flat = self.hard_weights() if self.finishing else self.free_weights()
@@ -239,7 +240,8 @@ class GridDescent:
             assert self.curve is not None
             levels = networks.levels(sample=True)
             flat = networks.base + networks.effective(levels, Relaxation("hard" if self.finishing else "none"))
-            weight_bits = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
+            costs = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
+            weight_bits = costs.sum(-1)
         else:
             flat = self.free_weights()
         bits = self.scene.bits(self.arch, flat, latents) + weight_bits
