@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +18,9 @@ from inrcodec.pixels import Pixels
 
 ARCHITECTURES = ("auto", "siren", "grid")
 """Names of the architectures: a network alone, or latent grids under a network; ``auto`` picks one."""
+
+CODERS = ("arithmetic", "brotli")
+"""Names of the coders of weights."""
 
 GRIDS_PAY = 400
 """Bytes from which ``auto`` takes latent grids; below, describing several networks would be most of the file."""
@@ -87,6 +90,7 @@ class EncodeOptions:
         verify: decode the finished file and compare with what was fitted.
         stack: pictures of one shape that are fitted together by :func:`encode_stack`; 24 on a GPU, else 1, if left out.
         log: where the story of the fit is written down, if anywhere.
+        coder: of a network alone: ``arithmetic``, or ``brotli`` for comparison.
         start: a coded file whose network alone the fit starts from.
     """
 
@@ -107,11 +111,14 @@ class EncodeOptions:
     verify: bool = True
     stack: int | None = None
     log: Log | None = None
+    coder: str = "arithmetic"
     start: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.stack is not None and self.stack < 1:
             raise ValueError(f"a stack holds at least one picture, not {self.stack}")
+        if self.coder not in CODERS:
+            raise ValueError(f"no coder {self.coder!r}; there are {', '.join(CODERS)}")
 
 
 @dataclass(frozen=True)
@@ -227,7 +234,8 @@ def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
         return options.arch
     cap = target.cap(pixels)
     said = (options.method, options.layers, options.activation, options.encoding) != ("l0", None, "sine", "none")
-    said = said or options.start is not None or any(name in SIREN_ONLY for name, _ in options.overrides)
+    said = said or options.start is not None or options.coder != "arithmetic"
+    said = said or any(name in SIREN_ONLY for name, _ in options.overrides)
     alone = said or (cap is not None and cap < GRIDS_PAY)
     return "siren" if alone else "grid"
 
@@ -239,8 +247,9 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
         TargetError: the target is below the smallest file.
         ValueError: options that make no sense.
     """
-    from inrcodec.fit.effort import effort_config, expected_seconds
+    from inrcodec.fit.effort import expected_seconds
     from inrcodec.fit.methods import method
+    from inrcodec.fit.settings import siren_settings
 
     header = Header(width, height, channels)
     if architecture(options, target, header.pixels) == "grid":
@@ -248,7 +257,7 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
 
         return plan_grid(header, target, options)
     chosen = method(options.method)
-    config = replace(effort_config(options.effort), **chosen.settings).override(options.overrides)  # type: ignore[arg-type]
+    config = siren_settings(options)
     cap = target.cap(header.pixels)
     guess = cap if cap is not None else chosen.guess(header, target.value if target.kind == "psnr" else 28.0)
     arch = chosen.size(header, round(guess * config.excess), options)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,6 +18,9 @@ from inrcodec.cli.help import DailyCommand, Rare
 from inrcodec.cli.interrupt import graceful_stop
 from inrcodec.cli.paths import STREAM, Job, plan_jobs
 from inrcodec.cli.values import activation, alpha, duration, encoding, layers, override, size
+
+if TYPE_CHECKING:
+    from inrcodec.recipes import Recipe
 
 DEFAULT_BPP = 0.3
 
@@ -35,6 +37,8 @@ DEFAULT_BPP = 0.3
               help="The smallest file that reaches this PSNR.")
 @click.option("--lambda", "price", cls=Rare, type=click.FloatRange(0, min_open=True), metavar="X",
               help="With --method penalized, no size but a price: minimise MSE + X bpp.")
+@click.option("--config", "recipe", cls=Rare, metavar="NAME|FILE.toml",
+              help="Published settings, see inrcodec recipes; what was used goes beside the output, as another.")
 @click.option("-e", "--effort", type=click.IntRange(1, 9), metavar="1..9", default=5, show_default=True,
               help="1 is seconds, 9 is as good as it gets.")
 @click.option("--max-time", type=duration, metavar="T",
@@ -54,6 +58,10 @@ DEFAULT_BPP = 0.3
               show_default=True, help="What keeps the weights few and the file small.")
 @click.option("--from", "start", cls=Rare, type=click.Path(path_type=Path, dir_okay=False, exists=True),
               metavar="FILE.inr", help="Start the fit from this file's network, e.g. to prune it.")
+@click.option("--quant", cls=Rare, metavar="STAGES",
+              help="Trained through, or after the fit nearest, adaround, qat, joined by +.  [default: trained]")
+@click.option("--coder", cls=Rare, type=click.Choice(["arithmetic", "brotli"]), default="arithmetic", show_default=True,
+              help="Of its weights; brotli for comparison.")
 @click.option("--set", "overrides", cls=Rare, type=override, metavar="KEY=VALUE", multiple=True,
               help="Change one setting of the fit; may be repeated.")
 @click.option("--seed", cls=Rare, type=click.IntRange(0), metavar="N", default=0, show_default=True,
@@ -91,6 +99,7 @@ def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out
     The file never exceeds the cap of -b or -s. Only one of -b, -s and -p can be given. Ctrl-C once ends the fit and
     writes the best result so far; twice writes nothing.
     """
+    recipe = _with_recipe(rest)
     _check(inputs, rest)
     if rest["json"] and not dry_run and (output == STREAM or (inputs == (STREAM,) and output is None)):
         raise click.UsageError("--json and the coded picture both want standard output; use -o FILE or --stats FILE.")
@@ -98,7 +107,7 @@ def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out
         jobs = [Job(STREAM, None)]
     else:
         jobs = plan_jobs(inputs, output, out_dir, ".inr")
-    request = _request(rest)
+    request = _request(rest, recipe)
     if dry_run:
         batch = Batch(console, request.json)
         return batch.run(jobs, lambda job: job.source, lambda job: dry_run_job(console, request, job), ())
@@ -167,16 +176,34 @@ def _say_events(console: Console) -> None:
         console.say("--log: tables only; for TensorBoard events too, pip install 'inrcodec[log]'")
 
 
-def _request(given: dict[str, Any]) -> Request:
+def _with_recipe(given: dict[str, Any]) -> Recipe | None:
+    """Take what a recipe says wherever the command line says nothing."""
+    if given["recipe"] is None:
+        return None
+    from inrcodec.recipes import load
+
+    try:
+        recipe = load(given["recipe"])
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"--config: {error}.") from None
+    context = click.get_current_context()
+    sized = given["size"] is None and given["psnr"] is None and given["price"] is None
+    said = recipe.at((given["bpp"] or DEFAULT_BPP) if sized else None)
+    usual = click.core.ParameterSource.DEFAULT
+    given |= {name: value for name, value in said.items() if context.get_parameter_source(name) == usual}
+    given["overrides"] = (*recipe.settings, *given["overrides"])
+    return recipe
+
+
+def _request(given: dict[str, Any], recipe: Recipe | None) -> Request:
     """Turn option values into the encoder's own words. Imports the encoder, not yet torch."""
     from inrcodec.encoder import EncodeOptions, Log, Target
-    from inrcodec.fit.config import SirenConfig
-    from inrcodec.fit.grid.config import GridConfig
+    from inrcodec.fit.settings import check_overrides
 
-    names = [f.name for f in fields(SirenConfig)]
+    if given["quant"] is not None:
+        given["overrides"] = (*given["overrides"], ("quant", given["quant"]))
     try:
-        for pair in given["overrides"]:
-            (SirenConfig() if pair[0] in names else GridConfig()).override([pair])
+        check_overrides(given["overrides"])
     except ValueError as error:
         raise click.UsageError(f"--set: {error}.") from None
     try:
@@ -195,11 +222,12 @@ def _request(given: dict[str, Any]) -> Request:
         activation=given["activation"], encoding=given["encoding"], seed=given["seed"],
         device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
         checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"],
-        verify=not given["no_verify"], stack=given["stack"],
+        verify=not given["no_verify"], stack=given["stack"], coder=given["coder"],
         start=None if given["start"] is None else given["start"].read_bytes(),
         log=None if given["log"] is None else Log(given["log"], given["log_images"], given["force"]),
     )  # fmt: skip
     depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]
     return Request(
-        target, options, given["alpha"], depth, given["force"], given["skip_existing"], given["json"], given["stats"]
+        target, options, given["alpha"], depth, given["force"], given["skip_existing"], given["json"], given["stats"],
+        recipe,
     )

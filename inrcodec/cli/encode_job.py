@@ -17,6 +17,7 @@ from inrcodec.cli.progress import ProgressLine
 if TYPE_CHECKING:
     from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target
     from inrcodec.image import LoadedImage
+    from inrcodec.recipes import Recipe
 
     Observer = Callable[[Progress], None]
 
@@ -33,6 +34,7 @@ class Request:
     skip_existing: bool
     json: bool
     stats: Path | None
+    recipe: Recipe | None = None
 
 
 def dry_run_job(console: Console, request: Request, job: Job) -> Outcome:
@@ -85,6 +87,11 @@ def encode_job(
     return finish_job(console, request, job, loaded, encode, stop, reports)
 
 
+def recipe_path(dest: Path) -> Path:
+    """Where the settings that a file was made with lie, if they came from a recipe."""
+    return dest.with_suffix(".toml")
+
+
 def log_folder(folder: Path, source: str) -> Path:
     """The folder of an input's log."""
     return folder / ("stdin" if source == STREAM else Path(source).stem)
@@ -104,6 +111,8 @@ def prepare_job(console: Console, request: Request, job: Job) -> LoadedImage | N
             console.say(f"{job.source}: skipped, {job.dest} exists")
             return None
         check_writable(job.dest, request.force)
+        if request.recipe is not None:
+            check_writable(recipe_path(job.dest), request.force)
     return _load(console, request, job)
 
 
@@ -135,6 +144,8 @@ def finish_job(
         OSError: the output cannot be written.
     """
     from inrcodec.atomic import atomic_write
+    from inrcodec.fit.settings import resolved
+    from inrcodec.recipes import write
 
     line = ProgressLine(console, called or job.source)
 
@@ -152,6 +163,9 @@ def finish_job(
         write_stdout(coded.data)
     else:
         atomic_write(job.dest, coded.data, request.force)
+        if request.recipe is not None:
+            used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
+            atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
     _tell(console, request, job, loaded, coded.report, reports)
     report = coded.report
     columns = (f"{report.bytes:,}", f"{report.bpp:.4f}", f"{report.psnr:.2f} dB", clock(report.seconds))

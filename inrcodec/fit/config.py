@@ -134,11 +134,20 @@ class SirenConfig(FitConfig):
         keep: part of the weights it keeps; 0 keeps what the budget pays for.
         scope: magnitudes are compared within a tensor (``layer``) or all together (``global``).
         ends: the first and the last layer are spared (``dense``) or not (``pruned``).
+        rates: of learning, by the place of a matrix in the net (``scaled``), or the same for all (``uniform``).
         l1: weight of the sum of all magnitudes, added to the mean squared error of samples in [0, 1].
         schedule: of the learning rate: ``cosine``, ``plateau`` (halved after ``patience`` steps without a gain of
             1e-4 of the error) or ``constant``.
         patience: of ``plateau``, in steps.
         early: steps without such a gain after which the float phase ends; 0 for never.
+        quant: ``trained`` through, under the budget; or stages after a dense fit, joined by ``+``: ``nearest``, to
+            levels over a range that is searched for, then ``adaround``, ``qat`` (Struempler et al. 2022, section 3.3).
+        bits: of a weight, where those stages quantise it.
+        adaround_steps: steps a layer.
+        adaround_lr: learning rate of its choices.
+        adaround_reg: weight of the term that makes them definite.
+        qat_steps: steps of quantisation-aware training.
+        qat_lr: its learning rate, in quantisation steps.
         downscale: the fit sees the picture this much smaller along both sides.
     """
 
@@ -155,10 +164,18 @@ class SirenConfig(FitConfig):
     keep: float = 0.0
     scope: str = "layer"
     ends: str = "dense"
+    rates: str = "scaled"
     l1: float = 0.0
     schedule: str = "cosine"
     patience: int = 500
     early: int = 0
+    quant: str = "trained"
+    bits: int = 8
+    adaround_steps: int = 1000
+    adaround_lr: float = 1e-2
+    adaround_reg: float = 0.01
+    qat_steps: int = 300
+    qat_lr: float = 0.02
     downscale: int = 1
 
     def __post_init__(self) -> None:
@@ -168,13 +185,19 @@ class SirenConfig(FitConfig):
             ValueError: naming the field.
         """
         super().__post_init__()
-        for name in ("excess", "path_start", "gate_span", "gate_force", "patience", "downscale"):
+        stages = self.quant.split("+")
+        if self.quant != "trained" and not set(stages) <= {"nearest", "adaround", "qat"}:
+            raise ValueError(f"quant is trained, or nearest, adaround, qat joined by +, not {self.quant!r}")
+        if not 2 <= self.bits <= 12:
+            raise ValueError(f"bits run from 2 to 12, not {self.bits}")
+        numbers = ("adaround_steps", "adaround_lr", "qat_steps", "qat_lr")
+        for name in ("excess", "path_start", "gate_span", "gate_force", "patience", "downscale", *numbers):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
         for name in ("sparsify", "prune", "keep"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
-        for name in ("price", "l1", "early"):
+        for name in ("price", "l1", "early", "adaround_reg"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
 
@@ -190,6 +213,7 @@ _CHOICES = {
     "path": ("fixed", "linear", "geometric"),
     "scope": ("layer", "global"),
     "ends": ("dense", "pruned"),
+    "rates": ("scaled", "uniform"),
     "schedule": ("cosine", "plateau", "constant"),
 }
 

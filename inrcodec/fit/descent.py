@@ -168,7 +168,8 @@ class Descent(ABC):
         strict = self._strict()
         self._schedule()
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
-        if self.config.dual_restarts and strict is not None:
+        closing = self.sparsifying and not self.pressed  # a gate that is shut hardly opens again: do not shut too many
+        if (self.config.dual_restarts or closing) and strict is not None:
             self.problem.restart(strict <= 0)
         self.done += 1
         if not self.pressed and self.pace.watches and self.done % _LOOK == 0:
@@ -194,8 +195,8 @@ class Descent(ABC):
         due = self.done % self.config.measure == 0
         if self.pressed and (due or self.curve is None):
             bits = self.measure()
-        elif self.sparsifying and not self.pressed and due:
-            bits = self.gates_open(hard=True)
+        elif self.sparsifying and not self.pressed:
+            bits = self.gates_open(hard=True).detach()
         else:
             return None
         return None if self.config.price else bits / self.limit() - 1
@@ -243,8 +244,8 @@ class Descent(ABC):
                 if self.sparsifying and not self.pressed and group["params"][0] is self.model.log_alpha:
                     group["lr"] = self.config.gate_span / self._sparsify_steps()
         if self.config.sparsify < 1:
-            force = self.config.gate_force / self._sparsify_steps() if not self.pressed else self.config.dual_lr
-            self.dual.param_groups[0]["lr"] = force * self.config.measure
+            force = self.config.gate_force / self._sparsify_steps()
+            self.dual.param_groups[0]["lr"] = self.config.dual_lr * self.config.measure if self.pressed else force
 
     def _sparsify_steps(self) -> float:
         """Steps in which gates have a price though nothing is rounded yet."""

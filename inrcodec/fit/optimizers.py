@@ -13,7 +13,8 @@ from inrcodec.fit.soap import ScaledAdam, Soap, blocks_of
 
 def optimizers(model: SirenWeights, config: SirenConfig, *, priced: bool) -> list[torch.optim.Optimizer]:
     """One for the weights and, where bits have a price, Adam for steps and gates."""
-    lr, betas, scale = config.lr, config.betas, _rates(model)
+    lr, betas = config.lr, config.betas
+    scale = _rates(model) if config.rates == "scaled" else torch.ones(sum(model.sizes), device=model.weights.device)
     blocks = blocks_of([(outputs, inputs) for inputs, outputs in model.arch.fan()])
     if config.optimizer == "muon":
         weights: torch.optim.Optimizer = Muon(model.weights, blocks, scale, lr=lr, betas=betas)

@@ -85,7 +85,7 @@ class QualitySearch:
         for _ in range(6):
             cap = self._aim(last.cap, goal + 0.01 - last.psnr, slope)
             enough = goal <= last.psnr < goal + 0.02
-            if enough or cap == last.cap or not session.method.quantised or session.ending():
+            if enough or cap == last.cap or not session.adjustable or session.ending():
                 break
             try:
                 found = session.refit(base, cap)

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from inrcodec.coding.symbols import halves_decode, halves_encode
+from inrcodec.coding.symbols import Symbols, halves_decode, halves_encode
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target, Trial
 from inrcodec.errors import InrError, TargetError
 from inrcodec.fit.candidate import Candidate
@@ -19,15 +19,16 @@ from inrcodec.fit.checkpoint import Journal, identity
 from inrcodec.fit.config import FitConfig, SirenConfig
 from inrcodec.fit.curvature import rounded_bits
 from inrcodec.fit.descent import Descent, Diverged
-from inrcodec.fit.effort import effort_config
 from inrcodec.fit.engine import engine
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.landing import Search, land
 from inrcodec.fit.machine import device_of, use_threads, warm_up
 from inrcodec.fit.methods import kind_of, method
 from inrcodec.fit.monitor import Monitor, Watched
+from inrcodec.fit.posttrain import post_train
 from inrcodec.fit.price import PriceSearch
 from inrcodec.fit.quality import QualitySearch
+from inrcodec.fit.settings import siren_settings
 from inrcodec.fit.sizing import BITS_PER_WEIGHT, payload_budget, smallest_file
 from inrcodec.fit.teller import Teller
 from inrcodec.fit.train import REFINE, Trainer, train
@@ -39,6 +40,9 @@ from inrcodec.pixels import Pixels
 
 _ATTEMPTS = 5
 """Learning rates tried, each half the one before, before a fit that diverges is given up."""
+
+_CODED = 0.87
+"""What entropy coding leaves of the bits of weights quantised after their fit (Struempler et al.: 0.8 to 0.9)."""
 
 _UNASKED = 0.3
 """Bits per pixel that a network is made for where no size is asked for."""
@@ -92,8 +96,7 @@ class Session:
 
     def settings(self) -> FitConfig:
         """What the fit is to do."""
-        own = replace(effort_config(self.options.effort), **self.method.settings)  # type: ignore[arg-type]
-        return own.override(self.options.overrides)
+        return siren_settings(self.options)
 
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""
@@ -126,6 +129,8 @@ class Session:
             ValueError: the method has no use for the target.
         """
         name, kind = self.method.name, self.target.kind
+        if name != "l0" and _siren(self.config).quant != "trained":
+            raise ValueError(f"quantisation after the fit is for --method l0, not {name}")
         if (name == "penalized") != (kind == "lambda"):
             raise ValueError("--lambda and --method penalized go together: such a fit takes the bytes it takes")
         if kind == "lambda":
@@ -183,15 +188,33 @@ class Session:
         arch, budget = self._sized(cap)
         fitted = self._fitted(arch, _divisor(budget), cap, config, share)
         self.steps += fitted.steps
+        if _siren(config).quant != "trained":
+            return self._post_trained(fitted, cap, _siren(config))
         if budget is None:
             halves = halves_decode(halves_encode(arch, _named(fitted)), arch)
             return Candidate.of(self.pixels, Stream(self.header, arch, halves), cap, fitted)
         return self._land(fitted, budget, cap, config)
 
+    def _post_trained(self, fitted: FittedNet, cap: int, config: SirenConfig) -> Candidate:
+        """A dense fit quantised afterwards; steps grow only where the file would be over its cap."""
+        self.teller.tell("round", 0, 1)
+        quantised = post_train(self.canvas, fitted, config, seed=self.options.seed, stop=self.ending)
+        search = Search(self.canvas, quantised)
+        try:
+            landed = land(search, cap, lambda symbols: len(pack(self._stream(fitted.arch, symbols))), rounds=0)
+        except ValueError:
+            raise self._too_small(cap, fitted.arch) from None
+        return Candidate.of(self.pixels, self._stream(fitted.arch, landed.symbols), cap, quantised)
+
+    def _stream(self, arch: Arch, symbols: Symbols) -> Stream:
+        """What a file says, with weights quantised and coded as was asked for."""
+        return Stream(self.header, arch, symbols, coder=self.options.coder)
+
     def _sized(self, cap: int) -> tuple[Arch, int | None]:
         """The network for a cap and the bits its weights may take (None without quantisation)."""
         arch = self._arch(cap)
-        budget = payload_budget(self.header, arch, cap) if self.method.quantised else None
+        trained = self.method.quantised and _siren(self.config).quant == "trained"
+        budget = payload_budget(self.header, arch, cap) if trained else None
         if budget is not None and budget < 0:
             raise self._too_small(cap, arch)
         return arch, budget
@@ -205,7 +228,11 @@ class Session:
         if self.start_from is not None:
             assert isinstance(self.start_from.arch, Arch)
             return self.start_from.arch
-        return self.method.size(self.header, round(cap * _siren(self.config).excess), self.options)
+        config = _siren(self.config)
+        larger = config.excess
+        if config.quant != "trained":
+            larger *= BITS_PER_WEIGHT / (_CODED * config.bits)
+        return self.method.size(self.header, round(cap * larger), self.options)
 
     def priced(self, price: float, cap: int | None = None, config: FitConfig | None = None) -> Candidate:
         """A fit at a fixed price of bits, rounded: the file is as large as it gets.
@@ -220,7 +247,7 @@ class Session:
         fitted = self._fitted(arch, arch.params * BITS_PER_WEIGHT, f"price {price}", config, 1.0)
         self.steps += fitted.steps
         search = Search(self.canvas, fitted)
-        stream = Stream(self.header, fitted.arch, search.pack(search.symbols))
+        stream = self._stream(fitted.arch, search.pack(search.symbols))
         return Candidate.of(self.pixels, stream, len(pack(stream)), fitted)
 
     def trainer(self, cap: int) -> Trainer:
@@ -302,13 +329,13 @@ class Session:
             landed = land(
                 search,
                 cap,
-                lambda symbols: len(pack(Stream(self.header, arch, symbols))),
+                lambda symbols: len(pack(self._stream(arch, symbols))),
                 rounds=config.landing,
                 stop=self.ending,
             )
         except ValueError:
             raise self._too_small(cap, arch) from None
-        return Candidate.of(self.pixels, Stream(self.header, arch, landed.symbols), cap, fitted)
+        return Candidate.of(self.pixels, self._stream(arch, landed.symbols), cap, fitted)
 
     def _fitted(self, arch: Arch, budget: float | None, cap: int | str, config: FitConfig, share: float) -> FittedNet:
         """The outcome of a fit; one that diverges is tried again more gently."""
@@ -385,6 +412,11 @@ class Session:
             interrupted=self.interrupted,
             trials=self.trials,
         )
+
+    @property
+    def adjustable(self) -> bool:
+        """Whether a fit can be finished again for another cap."""
+        return self.method.quantised and _siren(self.config).quant == "trained"
 
     def guess(self, psnr: float) -> int:
         """Bytes that a typical picture takes to reach a PSNR."""

@@ -11,10 +11,10 @@ from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target
 from inrcodec.fit.architectures import session_of
 from inrcodec.fit.config import SIREN_ONLY
 from inrcodec.fit.descent import Diverged, advance
-from inrcodec.fit.effort import effort_config
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.machine import device_of, use_threads
 from inrcodec.fit.session import SECONDS, Session
+from inrcodec.fit.settings import siren_settings
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.train import REFINE, Trainer
 from inrcodec.format.container import Header
@@ -65,7 +65,7 @@ class Together:
             raise ValueError("a checkpoint keeps one encode, not several")
         self.pictures, self.target, self.options, self.stop = tuple(pictures), target, options, stop
         self.kinds = [session_of(options, target, picture.count) for picture in self.pictures]
-        alone = target.cap(1 << 20) is None or set(self.kinds) != {Session} or _races(options) or _unusual(options)
+        alone = target.cap(1 << 20) is None or set(self.kinds) != {Session} or _unusual(options) or _races(options)
         self._company = {k: g for g in _groups(self.pictures, 1 if alone else room(options)) for k in g}
         self._ready: dict[int, tuple[Session, float]] = {}
         self._begun: set[int] = set()
@@ -114,7 +114,7 @@ class Together:
 
 def _races(options: EncodeOptions) -> bool:
     """Whether several seeds start for every picture."""
-    return effort_config(options.effort).override(options.overrides).candidates > 1
+    return siren_settings(options).candidates > 1
 
 
 def _unusual(options: EncodeOptions) -> bool:

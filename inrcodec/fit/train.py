@@ -69,6 +69,7 @@ class Trainer(Descent):
         )
         super().__init__(canvas, model.to(canvas.coords.device), config, budget, seed)
         self.bits = math.nan
+        self.first = 0  # step it began at
 
     @classmethod
     def refine(cls, canvas: Canvas, fitted: FittedNet, config: SirenConfig, budget: float, seed: int = 0) -> Trainer:
@@ -97,7 +98,7 @@ class Trainer(Descent):
         """Begin with the weights of a file, ready to be pruned: what is left of the fit is fine-tuning."""
         weights = np.concatenate([tensor.ravel() for tensor in stream.tensors().values()])
         self.model.weights.copy_(torch.from_numpy(weights))
-        self.done = round(self.config.prune * self.config.steps)
+        self.done = self.first = round(self.config.prune * self.config.steps)
 
     @property
     def multiplier(self) -> float:
@@ -231,7 +232,7 @@ class Trainer(Descent):
             arch, tensors = without_dead_neurons(arch, tensors)
         steps = torch.exp(self.model.log_step.detach()).cpu().tolist() if self.budget is not None else []
         codes = tuple(step_code(step) for step in steps)
-        return FittedNet(arch, tensors, codes, self.multiplier, self.done)
+        return FittedNet(arch, tensors, codes, self.multiplier, self.done - self.first)
 
 
 def appraise(arch: Network, levels: NDArray[np.float32], *, lean: bool = False) -> tuple[list[Law], list[float]]:

@@ -62,7 +62,9 @@ def test_targets(run: Run, photo: Path, fake_encoder: Calls, words: tuple[str, .
         ("--set", "no_such_setting=1"), ("--set", "steps=many"), ("--resume",), ("-f", "--skip-existing"),
         ("-o", "x.inr", "-O", "dir"), ("--json", "-o", "-"), ("--log-images",), ("--log", "d", "--stack", "2"),
         ("--log", "d", "--scheduler", "tcp://127.0.0.1:9"), ("--activation", "tanh"), ("--activation", "sine:0"),
-        ("--encoding", "nerf:99"),
+        ("--encoding", "nerf:99"), ("--lambda", "1e-3"), ("--method", "penalized"), ("--coder", "zip"),
+        ("--method", "penalized", "--lambda", "1e-3", "-b", "0.3"), ("--method", "bisect", "-p", "30"),
+        ("--quant", "magic"), ("--config", "magic"), ("--config", "none.toml"), ("--from", "none.inr"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_2_and_starts_nothing(
@@ -85,6 +87,51 @@ def test_options_reach_the_encoder(run: Run, photo: Path, fake_encoder: Calls, t
     assert (options.checkpoint, options.resume, options.verify) == (tmp_path / "c.ckpt", True, False)
     assert options.overrides == (("steps", "9"), ("lr", "1e-3"))
     assert (options.activation, options.encoding) == ("relu:2", "gauss:8:3")
+
+
+def test_a_recipe_says_what_the_command_line_does_not(
+    run: Run, photo: Path, fake_encoder: Calls, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'summary = "mine"\n[options]\nmethod = "coin"\nseed = 4\n[settings]\nsteps = 50\nlr = 1e-3\n'
+        '[[targets]]\nbpp = 0.1\nlayers = "2x9"\n[[targets]]\nbpp = 1\nlayers = "3x11"\n'
+    )
+    words = ("--config", tmp_path / "mine.toml", "--seed", "5", "--set", "steps=60", "-b", "0.8")
+    assert run("encode", photo, *words) == 0
+    options = fake_encoder[0][2]
+    assert (options.method, options.layers, options.seed) == ("coin", "3x11", 5)
+    assert dict(options.overrides) == {"steps": "60", "lr": "0.001"}
+    used = photo.with_suffix(".toml").read_text()  # all that was decisive, as a recipe
+    assert 'layers = "3x11"' in used
+    assert 'steps = "60"' in used
+    assert 'droprate = "0.05"' in used
+    assert run("encode", photo, "--config", photo.with_suffix(".toml"), "-f") == 0
+    again = fake_encoder[1][2]
+    assert (again.method, again.layers, again.seed) == ("coin", "3x11", 5)
+    assert dict(again.overrides).items() >= {"steps": "60", "lr": "0.001"}.items()
+
+
+def test_a_recipe_that_was_used_is_not_overwritten(run: Run, photo: Path, fake_encoder: Calls) -> None:
+    photo.with_suffix(".toml").write_text("precious")
+    assert run("encode", photo, "--config", "coin") == 1
+    assert fake_encoder == []
+    assert photo.with_suffix(".toml").read_text() == "precious"
+
+
+def test_a_price_is_a_target(run: Run, photo: Path, fake_encoder: Calls) -> None:
+    assert run("encode", photo, "--method", "penalized", "--lambda", "2e-3") == 0
+    assert _wanted(fake_encoder) == ("lambda", 2e-3)
+
+
+def test_a_file_to_start_from(run: Run, photo: Path, coded: Path, fake_encoder: Calls) -> None:
+    assert run("encode", photo, "--method", "magnitude", "--from", coded) == 0
+    assert fake_encoder[0][2].start == coded.read_bytes()
+
+
+@pytest.mark.parametrize("setting", ["latent_lr=0.02", "structured=true", "steps=5"])
+def test_settings_of_either_architecture(run: Run, photo: Path, fake_encoder: Calls, setting: str) -> None:
+    assert run("encode", photo, "--set", setting) == 0
+    assert fake_encoder[0][2].overrides == (tuple(setting.split("=")),)
 
 
 def test_refuses_to_overwrite_before_the_fit(run: Run, photo: Path, fake_encoder: Calls, capsys: Capture) -> None:

@@ -33,6 +33,10 @@ def _shares(fitted: FittedNet, budget: float) -> list[float]:
     return [rounded_bits([t], [code]) / (budget * size / sum(sizes)) for t, code, size in pairs]
 
 
+def _phases(trainer: Trainer) -> tuple[bool, bool]:
+    return trainer.sparsifying, trainer.pressed
+
+
 def _until(trainer: Trainer, done: int) -> Trainer:
     while trainer.done < done:
         trainer.step()
@@ -79,9 +83,9 @@ def test_gates_have_a_price_before_anything_is_rounded(canvas: Canvas, config: S
     gate = trainer.model.gate()
     assert gate is not None
     assert float((gate > 0).sum()) * BITS_PER_WEIGHT < 1.2 * BUDGET
-    assert not trainer.pressed
+    assert _phases(trainer) == (True, False)
     _until(trainer, 321)
-    assert trainer.pressed
+    assert _phases(trainer) == (True, True)
     assert trainer.problem.multiplier == pytest.approx(config.multiplier, abs=0.2)  # bits are another matter
     assert (_flat(train(trainer)) == 0).mean() > 0.3
 

@@ -298,13 +298,13 @@ def _decoded_by_the_page(data: bytes, code: dict[str, Any]) -> tuple[list[list[f
         layers.append(([flat[k * inputs : (k + 1) * inputs] for k in range(width)], rest[:width]))
         inputs, rest = width, rest[width:]
     last = ([matrices[-1][k * inputs : (k + 1) * inputs] for k in range(arch.outputs)], last_biases)
-    size = (header.width, header.height)
+    drawn = (header.width, header.height)
     kinds, fourier = tuple(ACTIVATE), arch.encoding
     described = ENCODINGS.index(fourier.kind), fourier.frequencies, fourier.hundredths, fourier.seed
     network = layers, last, arch.w0_first, arch.w0, kinds.index(arch.activation), described
     levels = [
         [
-            [code["level"](value, header.depth) for value in code["sample"](x, y, *size, *size, *network)]
+            [code["level"](value, header.depth) for value in code["sample"](x, y, *drawn, *drawn, *network)]
             for x in range(header.width)
         ]
         for y in range(header.height)

@@ -6,8 +6,8 @@ import math
 
 from inrcodec.encoder import EncodeOptions, Plan, Target
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.grid.config import grid_effort
 from inrcodec.fit.grid.sizing import auto_grid
+from inrcodec.fit.settings import grid_settings
 from inrcodec.format.container import Header
 from inrcodec.net.grid import GridArch
 
@@ -23,7 +23,7 @@ def guess(header: Header, psnr: float) -> int:
 
 def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     """See :func:`inrcodec.encoder.plan`."""
-    config = grid_effort(options.effort, header.pixels).override(options.overrides)
+    config = grid_settings(options, header.pixels)
     cap = target.cap(header.pixels)
     arch = auto_grid(header)
     seconds = expected_seconds(arch, config, header) * (1 if cap is not None else 3)

@@ -7,10 +7,11 @@ from typing import Any, cast
 import torch
 
 from inrcodec.coding.symbols import Symbols
+from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.engine import reference
-from inrcodec.fit.grid.config import GridConfig, grid_effort
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
@@ -20,6 +21,7 @@ from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.sizing import auto_grid, smallest_grid
 from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
+from inrcodec.fit.settings import grid_settings
 from inrcodec.format.stream import Stream, overhead, pack
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
@@ -39,9 +41,10 @@ class GridSession(Session):
         """
         if self.options.method != "l0":
             raise ValueError(f"the method {self.options.method} is not for latent grids; use --arch siren")
-        if self.options.layers is not None:
-            raise ValueError("--layers is for --arch siren")
-        return grid_effort(self.options.effort, self.header.pixels).override(self.options.overrides)
+        for name in ("layers", "activation", "encoding", "coder", "start"):
+            if getattr(self.options, name) != getattr(EncodeOptions, name):
+                raise ValueError(f"--{'from' if name == 'start' else name} is for --arch siren")
+        return grid_settings(self.options, self.header.pixels)
 
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""
@@ -78,6 +81,11 @@ class GridSession(Session):
         fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
         self.steps += fitted.steps
         return self._landed(cast("Any", fitted), cap, config)
+
+    @property
+    def adjustable(self) -> bool:
+        """Whether a fit can be landed on another cap."""
+        return True
 
     def arch(self) -> GridArch:
         """The architecture of all fits."""
