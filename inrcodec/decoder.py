@@ -138,6 +138,21 @@ class TensorInfo:
     step: float
 
 
+@dataclass(frozen=True)
+class Account:
+    """What a paper would say that a network takes.
+
+    Attributes:
+        paper: whose way of counting it is.
+        counts: what is counted.
+        bits: all together.
+    """
+
+    paper: str
+    counts: str
+    bits: float
+
+
 def probe(data: bytes, limits: Limits | None = None) -> Info:
     """Describe a file; checks all of its framing and its CRC, decodes neither weights nor pixels.
 
@@ -194,6 +209,30 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
             name, k = f"grid 1:{1 << octave}", int(np.count_nonzero(plane))
             parts.append(TensorInfo(name, plane.shape, k, plane.size, b, UNIT))
     return tuple(parts)
+
+
+def accounts(data: bytes, limits: Limits | None = None) -> tuple[Account, ...]:
+    """The size of a network alone as the papers count it, whose figures are of no file (entropy-decodes it).
+
+    Returns:
+        One account a paper; none for latent grids, which those papers do not have.
+
+    Raises:
+        BitstreamError: not a valid file.
+    """
+    limits = limits or Limits()
+    container = read(data, limits)
+    stream = extract(container, limits)
+    if isinstance(stream.arch, GridArch):
+        return ()
+    tensors, sections = stream.tensors(), container.sections
+    kept = sum(int(np.count_nonzero(tensor)) for tensor in tensors.values())
+    coded = sum(len(sections[tag]) for tag in (Tag.LAWS, Tag.SYMBOLS, Tag.BROTLI, Tag.HALVES) if tag in sections)
+    return (
+        Account("COIN", "16 bits for every weight", 16.0 * stream.arch.params),
+        Account("L0onie", "16 bits for every weight that is not zero", 16.0 * kept),
+        Account("Struempler et al.", "coded weights, steps and laws; no header", 8.0 * coded),
+    )
 
 
 def decode_pixels(data: bytes, view: View | None = None, limits: Limits | None = None) -> Pixels:

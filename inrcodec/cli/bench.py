@@ -17,6 +17,7 @@ from inrcodec.cli.bench_values import places, targets
 from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.exits import FAILED, FINE, INTERRUPTED
 from inrcodec.cli.help import DailyCommand, Rare
+from inrcodec.cli.values import duration
 from inrcodec.errors import InrError
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class _Command(DailyCommand):
 @click.option("-c", "--codecs", metavar="LIST",
               help="Codecs: inr,jpeg,jpeg-opt,webp,avif,avif-psnr,jpeg2000,jxl. Variants of ours: "
                    "inr:effort=1,layers=4x32 or name=inr:method=coin.  [default: those]")
+@click.option("--methods", is_flag=True,
+              help="The methods of the field, all by us and in the same time, in place of other codecs.")
 @click.option("--bpp", type=targets, metavar="LIST", default="0.15,0.3,0.6", show_default=True,
               help="Targets in bits per pixel, the same for every picture.")
 @click.option("-e", "--effort", type=click.IntRange(1, 9), metavar="1..9", default=5, show_default=True,
@@ -57,6 +60,8 @@ class _Command(DailyCommand):
 @click.option("--max-drop", type=click.FloatRange(0), metavar="DB", default=0.1, show_default=True,
               help="What may be lost against the baseline, for a picture and in the mean.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
+@click.option("--max-time", cls=Rare, type=duration, metavar="T", default="60s", show_default=True,
+              help="With --methods: what every encode takes, on its share of the cores.")
 @click.option("--sweep/--no-sweep", cls=Rare, default=None,
               help="Measure the other codecs over their whole range too.  [default: for --plot and --html]")
 @click.option("--anchor", cls=Rare, metavar="CODEC", default="jpeg-opt", show_default=True,
@@ -91,10 +96,13 @@ def bench(context: click.Context, /, inputs: tuple[str, ...], **given: Any) -> i
             results = read(path)
             pictures, complete = _pictures(inputs or words_of(results), None, lenient=True), True
         else:
+            from inrcodec.bench.methods import method_specs
+
             path = given["output"] or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "results.tsv"
             pictures = _pictures(inputs, given["images"])
             run = Run(console, context.meta[_WORDS], inputs, pictures, path, given)
-            measured = run.measure(contenders(console, given["codecs"], given["effort"]))
+            codecs = method_specs(given["max_time"]) if given["methods"] else given["codecs"]
+            measured = run.measure(contenders(console, codecs, given["effort"]))
             if measured is None:
                 return INTERRUPTED
             results, complete = measured, not any(row.error for row in measured.rows)
@@ -112,6 +120,8 @@ def _check(inputs: Sequence[str], given: dict[str, Any], wanted: Wanted) -> None
         raise click.UsageError("which pictures? kodak, a folder, or files.")
     if given["report_only"] is not None and (given["output"] or given["resume"] or given["scheduler"]):
         raise click.UsageError("--report-only measures nothing: it goes with none of -o, --resume and --scheduler.")
+    if given["methods"] and given["codecs"] is not None:
+        raise click.UsageError("--methods is a list of codecs: it excludes -c.")
     if given["resume"] and given["output"] is None:
         raise click.UsageError("--resume needs -o RESULTS.tsv.")
     if given["resume"] and given["force"]:

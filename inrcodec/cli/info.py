@@ -12,7 +12,7 @@ from inrcodec.cli.help import DailyCommand
 from inrcodec.cli.paths import read_input
 
 if TYPE_CHECKING:
-    from inrcodec.decoder import Info, TensorInfo
+    from inrcodec.decoder import Account, Info, TensorInfo
 
 _METHODS = {"entropy": "entropy-coded", "brotli": "under brotli", "dense16": "16 bits a weight"}
 
@@ -25,25 +25,29 @@ _METHODS = {"entropy": "entropy-coded", "brotli": "under brotli", "dense16": "16
 def info(console: Console, /, files: tuple[str, ...], json: bool) -> int:
     """Show what is in coded files.
 
-    The sections add up to the file size; -v also shows what each tensor of the network costs.
+    The sections add up to the file size; -v also shows what each tensor of the network costs, and the size that the
+    papers would state, which leave a part of it out.
     """
     batch = Batch(console, json)
     return batch.run(files, lambda name: name, lambda name: _info_one(console, name, json), ())
 
 
 def _info_one(console: Console, name: str, json: bool) -> Outcome:
-    from inrcodec.decoder import anatomy, probe
+    from inrcodec.decoder import accounts, anatomy, probe
 
     data = read_input(name)
     about = probe(data)
     tensors = anatomy(data) if console.verbose else ()
+    counts = accounts(data) if console.verbose else ()
     if json:
         record = {"input": name, **about.as_dict()}
         if tensors:
             record["tensors"] = [vars(tensor) for tensor in tensors]
+            record["accounts"] = [vars(account) for account in counts]
         console.json(record)
     else:
-        console.data("\n".join([name, *_describe(about), *(_describe_tensors(tensors) if tensors else [])]))
+        lines = [name, *_describe(about), *(_describe_tensors(tensors) if tensors else [])]
+        console.data("\n".join([*lines, *_describe_accounts(counts, about)]))
     return Outcome(name)
 
 
@@ -68,4 +72,15 @@ def _describe_tensors(tensors: tuple[TensorInfo, ...]) -> list[str]:
         shape = " x ".join(str(side) for side in t.shape)
         cells = (f"{t.kept:,}", f"{t.total:,}", f"{t.bits:,.0f}", f"{t.bits / max(t.total, 1):.2f}", f"{t.step:.3g}")
         rows.append((t.name, shape, *cells))
+    return ["  " + line for line in table(rows, left=2).splitlines()]
+
+
+def _describe_accounts(accounts: tuple[Account, ...], about: Info) -> list[str]:
+    """The size as the papers count it, beside that of the file."""
+    if not accounts:
+        return []
+    pixels = about.width * about.height
+    rows = [("as counted by", "", "bytes", "bpp")]
+    rows += [(a.paper, a.counts, f"{a.bits / 8:,.0f}", f"{a.bits / pixels:.4f}") for a in accounts]
+    rows.append(("this file", "every byte", f"{about.bytes:,}", f"{about.bpp:.4f}"))
     return ["  " + line for line in table(rows, left=2).splitlines()]

@@ -91,6 +91,7 @@ class Descent(ABC):
         self.pace = Pace(config)
         self.curve: CostCurve | None = None
         self.soft_bits = torch.full_like(self.flat, math.nan)  # of the last step, for whoever watches
+        self._last = 0.0  # progress at the last step
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
 
     def charge(self) -> None:
@@ -233,6 +234,7 @@ class Descent(ABC):
         return self.by_constraint(BITS_PER_WEIGHT * chances)
 
     def _schedule(self) -> None:
+        part, self._last = self._sparsify_part(), self.progress
         warm = min(1.0, (self.done + 1) / max(1, self.config.warmup))
         falling = self.pace.rate(min(1.0, self.progress))
         soft, hard = self.config.settle
@@ -242,14 +244,15 @@ class Descent(ABC):
             for group, peak in zip(primal.param_groups, peaks, strict=True):
                 group["lr"] = peak * gentle * warm * (0.003 + 0.997 * falling)
                 if self.sparsifying and not self.pressed and group["params"][0] is self.model.log_alpha:
-                    group["lr"] = self.config.gate_span / self._sparsify_steps()
+                    group["lr"] = self.config.gate_span * part
         if self.config.sparsify < 1:
-            force = self.config.gate_force / self._sparsify_steps()
+            force = self.config.gate_force * part
             self.dual.param_groups[0]["lr"] = self.config.dual_lr * self.config.measure if self.pressed else force
 
-    def _sparsify_steps(self) -> float:
-        """Steps in which gates have a price though nothing is rounded yet."""
-        return max(1.0, self.config.steps * (self.config.press - self.config.sparsify))
+    def _sparsify_part(self) -> float:
+        """Part of the time in which gates have a price, though nothing is rounded yet, that a step takes."""
+        gone = min(max(self.progress - self._last, 0.0), 0.01)  # by the clock where that is ahead; skips do not count
+        return gone / max(1e-9, self.config.press - self.config.sparsify)
 
     def _cmp_state(self, strict: Tensor | None) -> dict[str, object]:
         model, index, bits, violation = self.model, self.batch(), None, None

@@ -65,7 +65,8 @@ class PriceSearch:
         found: list[Candidate] = []
         points: list[tuple[float, float]] = []
         for _ in range(most):
-            found.append(self.session.priced(price, self.cap, config))
+            share = 0.1 if config.steps < self.session.config.steps else 0.5  # of the time left, where there is a limit
+            found.append(self.session.priced(price, self.cap, config, share))
             size = len(found[-1].data)
             self.trials.append(Trial(price, config.steps, size, found[-1].psnr))
             if enough <= size / self.cap <= 1 or self.session.ending():

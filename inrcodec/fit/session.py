@@ -234,17 +234,20 @@ class Session:
             larger *= BITS_PER_WEIGHT / (_CODED * config.bits)
         return self.method.size(self.header, round(cap * larger), self.options)
 
-    def priced(self, price: float, cap: int | None = None, config: FitConfig | None = None) -> Candidate:
+    def priced(
+        self, price: float, cap: int | None = None, config: FitConfig | None = None, share: float = 1.0
+    ) -> Candidate:
         """A fit at a fixed price of bits, rounded: the file is as large as it gets.
 
         Args:
             price: of a bit a pixel, in mean squared error of samples in [0, 1].
             cap: bytes the network is made for; without one it is made for 0.3 bpp.
             config: settings, if not the session's.
+            share: part of the time left that this fit may take.
         """
         arch = self._arch(cap or round(_UNASKED * self.header.pixels / 8))
         config = replace(_siren(config or self.config), price=price)
-        fitted = self._fitted(arch, arch.params * BITS_PER_WEIGHT, f"price {price}", config, 1.0)
+        fitted = self._fitted(arch, arch.params * BITS_PER_WEIGHT, f"price {price}", config, share)
         self.steps += fitted.steps
         search = Search(self.canvas, fitted)
         stream = self._stream(fitted.arch, search.pack(search.symbols))

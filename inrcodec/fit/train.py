@@ -174,6 +174,7 @@ class Trainer(Descent):
         """Everything that decides the rest of the fit, in plain types and tensors."""
         return {
             "done": self.done,
+            "last": self._last,
             "time": self.time,
             "sparsifying": self.sparsifying,
             "pruned": self.pruned,
@@ -197,7 +198,7 @@ class Trainer(Descent):
         self.pace.load_state_dict(state["pace"])
         if state["finishing"]:
             self._freeze()
-        self.done, self.time, self.bits = state["done"], state["time"], state["bits"]
+        self.done, self.time, self.bits, self._last = (state[name] for name in ("done", "time", "bits", "last"))
         self.error = torch.full_like(self.error, state["mse"])
         self.model.load_state_dict(state["model"])
         self.model.mask = None if state["mask"] is None else state["mask"].to(self.device)

@@ -44,6 +44,30 @@ def test_verbose_shows_the_tensors(run: Run, coded: Path, capsys: Capture) -> No
     assert all(tensor["name"] in text for tensor in record["tensors"])
 
 
+def test_verbose_counts_as_the_papers_do(run: Run, photo: Path, capsys: Capture) -> None:
+    words = ("--method", "magnitude", "--set", "steps=30", "--set", "keep=0.5", "-s", "500", "-e", "1", "-j", "1", "-q")
+    assert run("encode", photo, *words, "--layers", "2x8") == 0
+    capsys.readouterr()
+    assert run("info", photo.with_suffix(".inr"), "-v", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    counts = {account["paper"]: account["bits"] for account in record["accounts"]}
+    kept = sum(tensor["kept"] for tensor in record["tensors"])
+    assert counts["COIN"] == 16 * record["params"]
+    assert counts["L0onie"] == 16 * kept < counts["COIN"]
+    coded = {section["name"]: section["bytes"] for section in record["sections"]}
+    assert counts["Struempler et al."] == 8 * (coded["laws"] + coded["symbols"]) < 8 * record["bytes"]
+    assert run("info", photo.with_suffix(".inr"), "-v") == 0
+    out = capsys.readouterr().out
+    assert "16 bits for every weight that is not zero" in out
+    assert "every byte" in out
+
+
+def test_grids_are_counted_by_no_paper(run: Run, coded: Path, tmp_path: Path, capsys: Capture) -> None:
+    grid = Path(__file__).parents[1] / "golden" / "grid.inr"
+    assert run("info", grid, "-v", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["accounts"] == []
+
+
 def test_pixels_are_never_decoded(run: Run, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from inrcodec import decoder
 

@@ -11,6 +11,7 @@ from inrcodec.decoder import decode_pixels, probe
 from inrcodec.encoder import EncodeOptions, Target, architecture, encode_pixels, plan
 from inrcodec.fit.methods import METHODS
 from inrcodec.fit.price import ENOUGH
+from inrcodec.format.container import Header
 from inrcodec.format.stream import unpack
 from inrcodec.metrics import psnr
 from inrcodec.net.arch import Arch
@@ -94,9 +95,7 @@ def test_closed_neurons_leave_the_file(picture: Pixels) -> None:
     assert psnr(picture.array, decode_pixels(coded.data).array) == pytest.approx(coded.report.psnr, abs=0.01)
 
 
-def _header(picture: Pixels) -> object:
-    from inrcodec.format.container import Header
-
+def _header(picture: Pixels) -> Header:
     return Header(picture.width, picture.height, picture.channels, picture.depth)
 
 
@@ -106,7 +105,7 @@ def test_quantisation_after_the_fit_keeps_to_its_bits_and_cap(picture: Pixels, q
     coded = encode_pixels(picture, CAP, options)
     assert 0.8 * 420 <= len(coded.data) <= 420
     weights = unpack(coded.data).weights
-    assert max(int(np.abs(value).max()) for value in weights.values) <= 31  # type: ignore[operator, union-attr]
+    assert max(int(np.abs(value).max()) for value in weights.values) <= 31  # type: ignore[union-attr]
 
 
 def test_quantisation_after_the_fit_is_for_one_method(picture: Pixels) -> None:

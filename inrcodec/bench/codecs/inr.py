@@ -16,10 +16,13 @@ from inrcodec.pixels import Pixels
 
 Observer = Callable[[Progress], None]
 
-OPTIONS = ("method", "effort", "layers", "activation", "encoding", "arch", "seed", "device", "engine", "set.NAME")
+OPTIONS = (
+    "method", "effort", "layers", "activation", "encoding", "arch", "coder", "max_time", "seed", "device", "engine",
+    "set.NAME",
+)  # fmt: skip
 """What may follow the colon."""
 
-_NUMBERS = ("effort", "seed")
+_NUMBERS: dict[str, type[int | float]] = {"effort": int, "seed": int, "max_time": float}
 _CHOICES = {
     "arch": ARCHITECTURES,
     "device": ("auto", "cpu", "cuda"),
@@ -130,11 +133,12 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _number(key: str, text: str) -> int:
+def _number(key: str, text: str) -> float:
+    kind = _NUMBERS[key]
     try:
-        return int(text)
+        return kind(text)
     except ValueError:
-        raise ValueError(f"{key} is a whole number, not {text!r}") from None
+        raise ValueError(f"{key} is a {'whole ' if kind is int else ''}number, not {text!r}") from None
 
 
 def _version(name: str) -> str:
