@@ -45,6 +45,7 @@ class QualitySearch:
         goal = self.goal
         tried = self._approach(self._scout())
         tried += self._close_in(tried[-1])
+        tried += self._insist(tried)
         feasible = [candidate for candidate in tried if candidate.psnr >= goal]
         if not feasible:
             best = max(candidate.psnr for candidate in tried)
@@ -94,6 +95,18 @@ class QualitySearch:
             slope, last = _secant(last, found, slope), found
             tried.append(found)
         return tried
+
+    def _insist(self, tried: list[Candidate]) -> list[Candidate]:
+        """Where nothing was good enough, but nearly so: fits for a little more, until one is."""
+        found: list[Candidate] = []
+        best = max(tried, key=lambda candidate: candidate.psnr)
+        while best.psnr < self.goal and len(found) < 3 and not self.session.ending():
+            cap = max(self._aim(best.cap, self.goal + 0.05 - best.psnr, _SLOPE / 2), self._within(best.cap + 1))
+            if cap == best.cap:
+                break
+            found.append(self.session.fit(cap))
+            best = max(best, found[-1], key=lambda candidate: candidate.psnr)
+        return found
 
     def _within(self, cap: int) -> int:
         """The nearest number of bytes that the search considers."""

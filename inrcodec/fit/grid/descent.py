@@ -37,12 +37,15 @@ from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR
 
 _PATIENCE = 0.2
-"""The most steps that a fit which is over that may take to get there, as a part of all."""
+"""The most steps that a fit which is over its budget may take to get there, as a part of all."""
 
-_HELD, _FIRM = 0.05, 8.0
-"""Learning rate of latents in those steps, as a part of its peak, and how much violations count."""
+_FIRM = 8.0
+"""How much violations count in those steps."""
 
-_MOST_ROOM = 1.5
+_DEARER, _DEAREST = 1.5, 8.0
+"""What is over after them comes off the weights' steps: prices are tried that rise by this factor, up to that one."""
+
+_MOST_ROOM = 0.95
 """The most that a fit aims above its budget, as a part of it."""
 
 _FINE = 104
@@ -89,7 +92,8 @@ class GridDescent:
         self.done = 0
         self.time = 0.0
         self.held = 0
-        self.pressed = self.finishing = False
+        self.calm = config.multiplier * outlook.elasticity  # the multiplier before steps were held
+        self.pressed = self.settled = self.finishing = False
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
         self.bits = math.nan
@@ -162,7 +166,8 @@ class GridDescent:
             self.begin_finish()
         strict = None
         if self.done % self.config.measure == 0 or math.isnan(self.weight_bits):
-            strict = (self.measure() / self.goal - 1) * (_FIRM if self.held else 2 * self.soft_progress)
+            firm = _FIRM if self.settled and not self.finishing else 2 * self.soft_progress
+            strict = (self.measure() / self.goal - 1) * firm
             if self.done * 10 < self.config.steps:
                 strict = None  # latents have only begun to grow
         self._schedule()
@@ -173,10 +178,18 @@ class GridDescent:
 
     def _holding(self) -> bool:
         """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back."""
+        if not self.settled:
+            self._settle()
         if self.held >= _PATIENCE * self.config.steps or self.time >= 1 or self.bits <= self.budget:
             return False
         self.held += 1
         return True
+
+    def _settle(self) -> None:
+        """Give weights the steps that they will have in the file: from here bits are counted with them rounded."""
+        self.settled, self.calm = True, self.problem.multiplier
+        self._search_steps()
+        self.measure()
 
     def _schedule(self) -> None:
         """Learning rates of this step."""
@@ -186,7 +199,7 @@ class GridDescent:
         soft, hard = config.settle
         settled = hard if self.finishing else soft if self.pressed else 1.0
         factors = (
-            max(config.latent_floor + (1 - config.latent_floor) * cosine, _HELD if self.held else 0.0),
+            config.latent_floor + (1 - config.latent_floor) * cosine,
             warm * settled * (config.floor + (1 - config.floor) * cosine),
             1.0 if self.pressed and not self.finishing else 0.0,
         )
@@ -223,7 +236,7 @@ class GridDescent:
         self.weight_bits = sum(bits)
         self.curve = CostCurve.of(laws, self.latents.device)
         with torch.no_grad():
-            flat = self.hard_weights() if self.finishing else self.free_weights()
+            flat = self.hard_weights() if self.settled else self.free_weights()
             self.bits = float(self.scene.bits(self.arch, flat, self.symbols())) + self.weight_bits
         return self.bits
 
@@ -261,9 +274,9 @@ class GridDescent:
         self.pressed = True
         self._search_steps()
 
-    def _search_steps(self) -> None:
-        """Quantisation steps for the weights as they are."""
-        networks, price = self.networks, self.elasticity
+    def _search_steps(self, dearer: float = 1.0) -> None:
+        """Quantisation steps for the weights as they are, at so many times the price."""
+        networks, price = self.networks, self.elasticity * dearer
         start = [_FINE] * len(networks.sizes)
         codes = search_steps(
             self.scene, self.arch, networks.gated().detach(), networks.base, self.symbols(), start, price, self.budget
@@ -273,11 +286,18 @@ class GridDescent:
 
     def begin_finish(self) -> None:
         """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
+        if not self.settled:
+            self._settle()
+        self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
+        dearer = _DEARER
+        while self.measure() > self.budget and dearer < _DEAREST:
+            self._search_steps(dearer)
+            dearer *= _DEARER
         self.networks.purge()
-        self._search_steps()
+        self.networks.snap_steps()
         self.finishing = True
         search = GridSearch(self.scene, self.fitted())
-        left = self.budget * self.config.aim - sum(search.weights.tensor_bits())
+        left = self.budget - sum(search.weights.tensor_bits())
         search.refine(left, self.config.landing)
         self._freeze(torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device))
 
@@ -334,6 +354,8 @@ class GridDescent:
             "done": self.done,
             "time": self.time,
             "held": self.held,
+            "calm": self.calm,
+            "settled": self.settled,
             "pressed": self.pressed,
             "finishing": self.finishing,
             "mse": self.mse,
@@ -357,7 +379,7 @@ class GridDescent:
         if state["finishing"]:
             self._freeze(state["rounded"].to(device))
         self.done, self.time, self.mse = state["done"], state["time"], state["mse"]
-        self.held = state["held"]
+        self.held, self.calm, self.settled = state["held"], state["calm"], state["settled"]
         self.bits, self.weight_bits = state["bits"], state["weight_bits"]
         self.networks.load_state_dict(state["networks"])
         self.networks.mask = None if state["mask"] is None else state["mask"].to(device)
