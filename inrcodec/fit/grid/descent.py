@@ -42,8 +42,8 @@ _PATIENCE = 0.2
 _FIRM = 8.0
 """How much violations count in those steps."""
 
-_DEARER, _DEAREST = 1.5, 8.0
-"""What is over after them comes off the weights' steps: prices are tried that rise by this factor, up to that one."""
+_DEARER = (1.5, 2.2, 3.3)
+"""What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
 
 _MOST_ROOM = 0.95
 """The most that a fit aims above its budget, as a part of it."""
@@ -289,10 +289,7 @@ class GridDescent:
         if not self.settled:
             self._settle()
         self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
-        dearer = _DEARER
-        while self.measure() > self.budget and dearer < _DEAREST:
-            self._search_steps(dearer)
-            dearer *= _DEARER
+        self._afford_weights()
         self.networks.purge()
         self.networks.snap_steps()
         self.finishing = True
@@ -300,6 +297,18 @@ class GridDescent:
         left = self.budget - sum(search.weights.tensor_bits())
         search.refine(left, self.config.landing)
         self._freeze(torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device))
+
+    @torch.no_grad()
+    def _afford_weights(self) -> None:
+        """Coarser steps for the weights, which will settle on them, where that is enough to meet the budget."""
+        before = self.networks.log_step.detach().clone()
+        for dearer in _DEARER:
+            if self.measure() <= self.budget:
+                return
+            self._search_steps(dearer)
+        if self.measure() > self.budget:  # no: the landing has to see to it
+            self.networks.log_step.copy_(before)
+            self.measure()
 
     def _freeze(self, rounded: Tensor) -> None:
         """From here only weights move."""

@@ -220,3 +220,45 @@ def test_nothing_is_coarser_than_zeros(scene: Scene, fitted: FittedGrid) -> None
 
 def test_what_latents_really_take_is_close_to_what_the_fit_counts(scene: Scene, fitted: FittedGrid) -> None:
     assert 0.97 < GridSearch(scene, fitted).exactness() <= 1
+
+
+@pytest.fixture(scope="module")
+def overdue(scene: Scene) -> GridDescent:
+    """A fit at the end of its soft phase whose bits were far too cheap: over its budget, and about to be held."""
+    cheap = replace(QUICK, multiplier=0.3, dual_lr=1e-3)
+    descent = GridDescent(scene, ARCH, cheap, 0.8 * BUDGET)
+    while descent.progress < 1 - QUICK.finish:
+        descent.step()
+    return descent
+
+
+def test_a_fit_that_is_held_takes_back_bits_and_does_not_stir_latents_up(scene: Scene, overdue: GridDescent) -> None:
+    descent = GridDescent(scene, ARCH, overdue.config, overdue.budget)
+    descent.load_state_dict(overdue.state_dict())
+    descent.step()
+    assert descent.held == 1
+    first = descent.measure()
+    assert first > descent.budget
+    seen = [first]
+    for _ in range(40):
+        descent.step()
+        seen.append(descent.bits)
+    assert max(seen) < 1.01 * first
+    assert seen[-1] < first
+
+
+def test_weights_are_not_quantised_at_the_price_that_presses_the_last_bits_out(
+    scene: Scene, overdue: GridDescent
+) -> None:
+    descent = GridDescent(scene, ARCH, replace(overdue.config, dual_lr=8.0), overdue.budget)
+    descent.load_state_dict(overdue.state_dict())
+    calm = descent.problem.multiplier
+    descent.budget = 0.985 * descent.measure()  # so near that there is hope
+    while not descent.finishing:
+        before, error = descent.problem.multiplier, descent.mse
+        descent.step()
+    assert descent.held > 0
+    assert before > 1.1 * calm
+    assert descent.calm == pytest.approx(calm, rel=1e-5)
+    assert descent.problem.multiplier < before
+    assert descent.mse < 1.5 * error
