@@ -200,7 +200,7 @@ class Descent(ABC):
             bits = self.gates_open(hard=True).detach()
         else:
             return None
-        return None if self.config.price else bits / self.limit() - 1
+        return None if self.config.price else bits.to(self.device, non_blocking=True) / self.limit() - 1
 
     def limit(self) -> Tensor:
         """Bits that every constraint allows now."""

@@ -44,10 +44,10 @@ def test_hopeless_caps_name_the_smallest_file() -> None:
 
 
 def test_the_registry_knows_its_methods() -> None:
-    assert set(METHODS) == {"l0", "coin"}
+    assert set(METHODS) == {"l0", "coin", "penalized", "bisect", "magnitude"}
     assert method("l0").quantised
     assert not method("coin").quantised
-    with pytest.raises(ValueError, match="l0, coin"):
+    with pytest.raises(ValueError, match="l0, coin, penalized, bisect, magnitude"):
         method("magic")
 
 

@@ -95,6 +95,7 @@ def variant(
     Raises:
         ValueError: an option that there is not, or a value that makes no sense.
     """
+    from inrcodec.fit.effort import effort_config
     from inrcodec.fit.methods import kind_of, method
     from inrcodec.fit.settings import check_overrides
     from inrcodec.net.arch import parse_layers
@@ -110,6 +111,7 @@ def variant(
         if values.get(key, "auto") not in allowed:
             raise ValueError(f"{key} is one of {', '.join(allowed)}, not {values[key]!r}")
     options = replace(EncodeOptions(threads=threads, overrides=tuple(overrides)), **values)
+    effort_config(options.effort)
     check_overrides(options.overrides)
     method(options.method)
     kind_of(options)

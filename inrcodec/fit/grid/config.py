@@ -42,10 +42,10 @@ class GridConfig(FitConfig):
     press: float = 0.7
     finish: float = 0.08
     settle: tuple[float, float] = (1.0, 0.3)
-    multiplier: float = 1.55
+    multiplier: float = 1.4
     dual_lr: float = 8.0
     dual_gain: float = 0.8
-    aim: float = 0.985
+    aim: float = 1.0
     landing: int = 1
     latent_lr: float = 1e-2
     latent_betas: tuple[float, float] = (0.8, 0.95)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from inrcodec.fit.engine import fused
-from inrcodec.fit.engine.activations import CODES, GELU, LINEAR, RELU, SINE, activate, apply
+from inrcodec.fit.engine.activations import CODES, GAUSS, GELU, LINEAR, RELU, SINE, activate, apply
 from inrcodec.fit.engine.layers import ACTIVATIONS, Layer
 
 Floats = NDArray[np.float32]
@@ -44,7 +44,8 @@ def _applied(kind: int, x: Floats) -> Floats:
 
 
 def test_codes_follow_the_names() -> None:
-    assert {name: CODES[name] for name in ACTIVATIONS} == {"linear": LINEAR, "sine": SINE, "relu": RELU, "gelu": GELU}
+    expected = {"linear": LINEAR, "sine": SINE, "relu": RELU, "gelu": GELU, "gauss": GAUSS}
+    assert {name: CODES[name] for name in ACTIVATIONS} == expected
 
 
 @pytest.mark.parametrize("kind", CODES.values(), ids=CODES)
