@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.coding.bytewise import compress, sizes
+from inrcodec.coding.bytewise import sizes
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.container import Tag, read
-from inrcodec.format.stream import Stream, describe, extract, unpack
+from inrcodec.format.stream import Stream, describe, extract
 from inrcodec.limits import Limits
 from inrcodec.net.canvas import Canvas, octave_of
 from inrcodec.net.coords import axes
@@ -187,14 +187,16 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     Raises:
         BitstreamError: not a valid file.
     """
-    stream = unpack(data, limits)
+    limits = limits or Limits()
+    container = read(data, limits)
+    stream = extract(container, limits)
     weights = stream.weights
     specs = stream.arch.tensors()
     if isinstance(weights, Symbols):
         costs, steps = weights.tensor_bits(), [law.delta for law in weights.laws]
         if stream.coder == "brotli":  # whose bytes are nobody's own
             raw = sizes(stream.arch, weights.laws)
-            costs = tuple(8 * len(compress(weights)) * size / max(1, sum(raw)) for size in raw)
+            costs = tuple(8 * len(container.sections[Tag.BROTLI]) * size / max(1, sum(raw)) for size in raw)
         kept = [int(np.count_nonzero(value)) for value in weights.values]
     else:
         costs, steps = tuple(16.0 * spec.size for spec in specs), [0.0] * len(specs)
@@ -211,26 +213,24 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     return tuple(parts)
 
 
-def accounts(data: bytes, limits: Limits | None = None) -> tuple[Account, ...]:
-    """The size of a network alone as the papers count it, whose figures are of no file (entropy-decodes it).
+def accounts(about: Info, tensors: Sequence[TensorInfo]) -> tuple[Account, ...]:
+    """The size of a network alone as the papers count it, whose figures are of no file.
+
+    Args:
+        about: what :func:`probe` says of a file.
+        tensors: what :func:`anatomy` says of it.
 
     Returns:
         One account a paper; none for latent grids, which those papers do not have.
-
-    Raises:
-        BitstreamError: not a valid file.
     """
-    limits = limits or Limits()
-    container = read(data, limits)
-    stream = extract(container, limits)
-    if isinstance(stream.arch, GridArch):
+    sections = {section.name: section.bytes for section in about.sections}
+    if Tag.GRID.name.lower() in sections:
         return ()
-    tensors, sections = stream.tensors(), container.sections
-    kept = sum(int(np.count_nonzero(tensor)) for tensor in tensors.values())
-    coded = sum(len(sections[tag]) for tag in (Tag.LAWS, Tag.SYMBOLS, Tag.BROTLI, Tag.HALVES) if tag in sections)
+    described = ("header", Tag.SIREN.name.lower())
+    coded = sum(size for name, size in sections.items() if name not in described)
     return (
-        Account("COIN", "16 bits for every weight", 16.0 * stream.arch.params),
-        Account("L0onie", "16 bits for every weight that is not zero", 16.0 * kept),
+        Account("COIN", "16 bits for every weight", 16.0 * about.params),
+        Account("L0onie", "16 bits for every weight that is not zero", 16.0 * sum(tensor.kept for tensor in tensors)),
         Account("Struempler et al.", "coded weights, steps and laws; no header", 8.0 * coded),
     )
 

@@ -144,8 +144,6 @@ def finish_job(
         OSError: the output cannot be written.
     """
     from inrcodec.atomic import atomic_write
-    from inrcodec.fit.settings import resolved
-    from inrcodec.recipes import write
 
     line = ProgressLine(console, called or job.source)
 
@@ -164,6 +162,9 @@ def finish_job(
     else:
         atomic_write(job.dest, coded.data, request.force)
         if request.recipe is not None:
+            from inrcodec.fit.settings import resolved
+            from inrcodec.recipes import write
+
             used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
             atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
     _tell(console, request, job, loaded, coded.report, reports)

@@ -38,7 +38,7 @@ def _info_one(console: Console, name: str, json: bool) -> Outcome:
     data = read_input(name)
     about = probe(data)
     tensors = anatomy(data) if console.verbose else ()
-    counts = accounts(data) if console.verbose else ()
+    counts = accounts(about, tensors) if console.verbose else ()
     if json:
         record = {"input": name, **about.as_dict()}
         if tensors:

@@ -84,13 +84,15 @@ class FitConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name, allowed[0]) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
-        positive = ("steps", "batch", "lr", "gate_lr", "step_lr", "measure", "aim", "candidates", "race")
-        for name in positive:
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        self._check_positive("steps", "batch", "lr", "gate_lr", "step_lr", "measure", "aim", "candidates", "race")
         for name in ("droprate", "press", "finish"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
+
+    def _check_positive(self, *names: str) -> None:
+        for name in names:
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
 
     def override(self, pairs: Iterable[tuple[str, str]]) -> Self:
         """Replace fields named on a command line.
@@ -190,10 +192,8 @@ class SirenConfig(FitConfig):
             raise ValueError(f"quant is trained, or nearest, adaround, qat joined by +, not {self.quant!r}")
         if not 2 <= self.bits <= 12:
             raise ValueError(f"bits run from 2 to 12, not {self.bits}")
-        numbers = ("adaround_steps", "adaround_lr", "qat_steps", "qat_lr")
-        for name in ("excess", "path_start", "gate_span", "gate_force", "patience", "downscale", *numbers):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+        self._check_positive("excess", "path_start", "gate_span", "gate_force", "patience", "downscale")
+        self._check_positive("adaround_steps", "adaround_lr", "qat_steps", "qat_lr")
         for name in ("sparsify", "prune", "keep"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")

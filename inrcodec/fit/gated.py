@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit import gates, softround
 from inrcodec.limits import MAX_SYMBOL
 from inrcodec.net.arch import Network
+
+_Number = TypeVar("_Number", np.int32, np.float32)
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,13 @@ class GatedWeights(nn.Module):
         self.log_step.copy_(torch.log(torch.tensor([step_size(c) for c in codes])))
 
 
+def as_tensors(arch: Network, flat: NDArray[_Number]) -> tuple[NDArray[_Number], ...]:
+    """One net's flat weights, or levels, cut into its tensors."""
+    specs = arch.tensors()
+    parts = np.split(flat, np.cumsum([spec.size for spec in specs])[:-1])
+    return tuple(part.reshape(spec.shape) for part, spec in zip(parts, specs, strict=True))
+
+
 @torch.no_grad()
 def hard_levels(model: GatedWeights) -> NDArray[np.float32]:
     """Levels at the median gates, rounded and clipped to the largest symbol, ``(..., weights)``."""
@@ -154,6 +164,4 @@ def hard_levels(model: GatedWeights) -> NDArray[np.float32]:
 
 def as_symbols(arch: Network, levels: NDArray[np.float32]) -> list[NDArray[np.int32]]:
     """The levels of one net as tensors: what a file would hold now."""
-    specs = arch.tensors()
-    parts = np.split(levels.astype(np.int32), np.cumsum([spec.size for spec in specs])[:-1])
-    return [part.reshape(spec.shape) for part, spec in zip(parts, specs, strict=True)]
+    return list(as_tensors(arch, levels.astype(np.int32)))

@@ -24,6 +24,7 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.fit.canvas import EVALUATE, Canvas
 from inrcodec.fit.curvature import allocate_steps, curvature
 from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.gated import as_tensors
 from inrcodec.fit.model import SparseSiren
 from inrcodec.limits import MAX_SYMBOL
 
@@ -94,8 +95,7 @@ class Search:
 
     def split(self, symbols: NDArray[np.int64]) -> list[NDArray[np.int32]]:
         """Flat symbols as tensors."""
-        parts = np.split(symbols.astype(np.int32), np.cumsum(self.sizes)[:-1])
-        return [part.reshape(spec.shape) for part, spec in zip(parts, self.arch.tensors(), strict=True)]
+        return list(as_tensors(self.arch, symbols.astype(np.int32)))
 
     def pack(self, symbols: NDArray[np.int64]) -> Symbols:
         """Flat symbols under the laws that suit them."""

@@ -22,6 +22,7 @@ from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.engine import reference
 from inrcodec.fit.engine.layers import Layer
 from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.gated import as_tensors
 from inrcodec.fit.model import SparseSiren
 from inrcodec.fit.softround import hard_round
 
@@ -70,10 +71,8 @@ def post_train(
             continue
         if canvas.mse(net, quantiser.weights(rounded)) < canvas.mse(net, quantiser.weights(best)):
             best = rounded
-    flat = quantiser.weights(best).cpu().numpy()
-    parts = np.split(flat, np.cumsum(net.sizes)[:-1])
-    tensors = tuple(part.reshape(t.shape) for part, t in zip(parts, fitted.tensors, strict=True))
-    return replace(fitted, tensors=tensors, step_codes=codes)
+    flat: NDArray[np.float32] = quantiser.weights(best).cpu().numpy()
+    return replace(fitted, tensors=as_tensors(fitted.arch, flat), step_codes=codes)
 
 
 def range_code(tensor: NDArray[np.float32], bits: int) -> int:

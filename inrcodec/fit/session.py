@@ -199,12 +199,20 @@ class Session:
         """A dense fit quantised afterwards; steps grow only where the file would be over its cap."""
         self.teller.tell("round", 0, 1)
         quantised = post_train(self.canvas, fitted, config, seed=self.options.seed, stop=self.ending)
-        search = Search(self.canvas, quantised)
+        return self._on_cap(Search(self.canvas, quantised), quantised, cap, 0)
+
+    def _on_cap(self, search: Search, fitted: FittedNet, cap: int, rounds: int) -> Candidate:
+        """The file that a search lands on a cap."""
+        arch = fitted.arch
+
+        def size(symbols: Symbols) -> int:
+            return len(pack(self._stream(arch, symbols)))
+
         try:
-            landed = land(search, cap, lambda symbols: len(pack(self._stream(fitted.arch, symbols))), rounds=0)
+            landed = land(search, cap, size, rounds=rounds, stop=self.ending)
         except ValueError:
-            raise self._too_small(cap, fitted.arch) from None
-        return Candidate.of(self.pixels, self._stream(fitted.arch, landed.symbols), cap, quantised)
+            raise self._too_small(cap, arch) from None
+        return Candidate.of(self.pixels, self._stream(arch, landed.symbols), cap, fitted)
 
     def _stream(self, arch: Arch, symbols: Symbols) -> Stream:
         """What a file says, with weights quantised and coded as was asked for."""
@@ -213,8 +221,7 @@ class Session:
     def _sized(self, cap: int) -> tuple[Arch, int | None]:
         """The network for a cap and the bits its weights may take (None without quantisation)."""
         arch = self._arch(cap)
-        trained = self.method.quantised and _siren(self.config).quant == "trained"
-        budget = payload_budget(self.header, arch, cap) if trained else None
+        budget = payload_budget(self.header, arch, cap) if self.adjustable else None
         if budget is not None and budget < 0:
             raise self._too_small(cap, arch)
         return arch, budget
@@ -326,19 +333,8 @@ class Session:
                 break
             fitted = refined
         search = Search(self.canvas, fitted)
-        arch = fitted.arch
         self.teller.tell("land", 0, 1, mse=search.mse, multiplier=fitted.multiplier)
-        try:
-            landed = land(
-                search,
-                cap,
-                lambda symbols: len(pack(self._stream(arch, symbols))),
-                rounds=config.landing,
-                stop=self.ending,
-            )
-        except ValueError:
-            raise self._too_small(cap, arch) from None
-        return Candidate.of(self.pixels, self._stream(arch, landed.symbols), cap, fitted)
+        return self._on_cap(search, fitted, cap, config.landing)
 
     def _fitted(self, arch: Arch, budget: float | None, cap: int | str, config: FitConfig, share: float) -> FittedNet:
         """The outcome of a fit; one that diverges is tried again more gently."""

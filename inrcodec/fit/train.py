@@ -26,7 +26,7 @@ from inrcodec.fit.curvature import allocate_steps, curvature, priced_steps
 from inrcodec.fit.dead import without_dead_neurons
 from inrcodec.fit.descent import Descent, Diverged, Pulse, advance
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.fit.gated import Relaxation, as_symbols, hard_levels
+from inrcodec.fit.gated import Relaxation, as_symbols, as_tensors, hard_levels
 from inrcodec.fit.magnitude import ends_of, largest, share_within
 from inrcodec.fit.model import SparseSiren
 from inrcodec.fit.rate import CostCurve
@@ -224,11 +224,8 @@ class Trainer(Descent):
     def fitted(self) -> FittedNet:
         """Hand on the weights as they are."""
         self.conclude()
-        parts = self.model.gated().detach().cpu().numpy()
-        ends = np.cumsum(self.model.sizes)[:-1]
-        specs = self.arch.tensors()
-        tensors = tuple(p.reshape(s.shape) for p, s in zip(np.split(parts, ends), specs, strict=True))
-        arch = self.arch
+        parts: NDArray[np.float32] = self.model.gated().detach().cpu().numpy()
+        arch, tensors = self.arch, as_tensors(self.arch, parts)
         if self.model.mask is not None:
             arch, tensors = without_dead_neurons(arch, tensors)
         steps = torch.exp(self.model.log_step.detach()).cpu().tolist() if self.budget is not None else []
