@@ -45,6 +45,8 @@ class FitConfig:
         race: steps of the race.
         landing: rounds of rate-distortion search after the fit, at most.
         save_every: seconds between two writes of the checkpoint.
+        price: of a bit a pixel in mean squared error of samples in [0, 1] (Cool-chic's lambda) where it is fixed; 0
+            where a budget sets it.
     """
 
     steps: int = 7000
@@ -74,6 +76,7 @@ class FitConfig:
     race: int = 300
     landing: int = 12
     save_every: float = 5.0
+    price: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse settings no fit can run with.
@@ -85,6 +88,7 @@ class FitConfig:
             if getattr(self, name, allowed[0]) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
         self._check_positive("steps", "batch", "lr", "gate_lr", "step_lr", "measure", "aim", "candidates", "race")
+        self._check_not_negative("price")
         for name in ("droprate", "press", "finish"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
@@ -93,6 +97,11 @@ class FitConfig:
         for name in names:
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+
+    def _check_not_negative(self, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
 
     def override(self, pairs: Iterable[tuple[str, str]]) -> Self:
         """Replace fields named on a command line.
@@ -121,8 +130,6 @@ class SirenConfig(FitConfig):
 
     Attributes:
         excess: weights of an automatic network, as a multiple of those that fit the budget; pruning takes the rest.
-        price: of a bit a pixel in mean squared error of samples in [0, 1] (Cool-chic's lambda) where it is fixed; 0
-            where a budget sets it.
         structured: gates of whole neurons, which are then not in the file at all.
         budgets: ``global``, or one of every tensor (``layer``), in proportion to its weights.
         path: how the budget shrinks while bits have a price: ``fixed`` (at once), ``linear`` or ``geometric``.
@@ -153,7 +160,6 @@ class SirenConfig(FitConfig):
         downscale: the fit sees the picture this much smaller along both sides.
     """
 
-    price: float = 0.0
     excess: float = 1.0
     structured: bool = False
     budgets: str = "global"
@@ -197,9 +203,7 @@ class SirenConfig(FitConfig):
         for name in ("sparsify", "prune", "keep"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} lies between 0 and 1, not {getattr(self, name)}")
-        for name in ("price", "l1", "early", "adaround_reg"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+        self._check_not_negative("l1", "early", "adaround_reg")
 
 
 SIREN_ONLY = frozenset(f.name for f in fields(SirenConfig)) - {f.name for f in fields(FitConfig)}

@@ -27,7 +27,7 @@ _SCOUTS, _TRIALS, _SHORTER = 3, 6, 8
 _AIM = 0.99
 """Part of the cap that trials aim at."""
 
-_ELASTICITY = 0.65
+ELASTICITY = 0.65
 """-dlnMSE/dlnbits of a typical network; see :mod:`inrcodec.fit.problem`."""
 
 _SLOPE = -0.4
@@ -52,8 +52,7 @@ class PriceSearch:
     def run(self) -> Candidate:
         """Find it. Where the search comes to no end, its last fit is landed on the cap."""
         session = self.session
-        bpp = 8 * self.cap / session.header.pixels
-        price = _ELASTICITY * 10 ** (-session.method.psnr(bpp) / 10) / bpp
+        price = session.price_of(self.cap)
         short = replace(session.config, steps=max(200, session.config.steps // _SHORTER))
         price, _ = self._close_in(price, short, _SCOUTS, 0.9)
         _, found = self._close_in(price, session.config, _TRIALS, ENOUGH)

@@ -26,7 +26,7 @@ from inrcodec.fit.machine import device_of, use_threads, warm_up
 from inrcodec.fit.methods import kind_of, method
 from inrcodec.fit.monitor import Monitor, Watched
 from inrcodec.fit.posttrain import post_train
-from inrcodec.fit.price import PriceSearch
+from inrcodec.fit.price import ELASTICITY, PriceSearch
 from inrcodec.fit.quality import QualitySearch
 from inrcodec.fit.settings import siren_settings
 from inrcodec.fit.sizing import BITS_PER_WEIGHT, payload_budget, smallest_file
@@ -129,7 +129,7 @@ class Session:
             ValueError: the method has no use for the target.
         """
         name, kind = self.method.name, self.target.kind
-        if name != "l0" and _siren(self.config).quant != "trained":
+        if name != "l0" and getattr(self.config, "quant", "trained") != "trained":
             raise ValueError(f"quantisation after the fit is for --method l0, not {name}")
         if (name == "penalized") != (kind == "lambda"):
             raise ValueError("--lambda and --method penalized go together: such a fit takes the bytes it takes")
@@ -416,6 +416,11 @@ class Session:
     def adjustable(self) -> bool:
         """Whether a fit can be finished again for another cap."""
         return self.method.quantised and _siren(self.config).quant == "trained"
+
+    def price_of(self, cap: int) -> float:
+        """The price of bits that a fit of so many bytes comes to, roughly; see :meth:`priced`."""
+        bpp = 8 * cap / self.header.pixels
+        return ELASTICITY * 10 ** (-self.method.psnr(bpp) / 10) / bpp
 
     def guess(self, psnr: float) -> int:
         """Bytes that a typical picture takes to reach a PSNR."""

@@ -62,7 +62,7 @@ class GridDescent:
         scene: the picture.
         arch: the architecture.
         config: settings.
-        budget: bits that latents and weights may take.
+        budget: bits that latents and weights may take; with a fixed price, those that they will take about.
         seed: of the initialisation and the noise.
         prior: code of what the weights are measured from.
     """
@@ -83,7 +83,10 @@ class GridDescent:
         self.flat_error = float(scene.samples.var((1, 2), correction=0).mean())
         outlook = scene.outlook(budget)
         self.reference = outlook.mse
-        self.problem = RateProblem(config.multiplier * outlook.elasticity, 1, device)
+        start = config.multiplier * outlook.elasticity
+        if config.price:  # then what is minimised is MSE + price bpp, over the error expected
+            start = config.price * budget / (scene.width * scene.height) / self.reference
+        self.problem = RateProblem(start, 1, device)
         self.primals = self._optimizers()
         self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
         pace = replace(config, dual_lr=config.dual_lr / config.steps, dual_gain=config.dual_gain * config.steps)
@@ -92,7 +95,7 @@ class GridDescent:
         self.done = 0
         self.time = 0.0
         self.held = 0
-        self.calm = config.multiplier * outlook.elasticity  # the multiplier before steps were held
+        self.calm = start  # the multiplier before steps were held
         self.pressed = self.settled = self.finishing = False
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
@@ -168,8 +171,8 @@ class GridDescent:
         if self.done % self.config.measure == 0 or math.isnan(self.weight_bits):
             firm = _FIRM if self.settled and not self.finishing else 2 * self.soft_progress
             strict = (self.measure() / self.goal - 1) * firm
-            if self.done * 10 < self.config.steps:
-                strict = None  # latents have only begun to grow
+            if self.done * 10 < self.config.steps or self.config.price:
+                strict = None  # latents have only begun to grow; or the multiplier stays where it is
         self._schedule()
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
         if self.config.dual_restarts and strict is not None:
@@ -180,7 +183,8 @@ class GridDescent:
         """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back."""
         if not self.settled:
             self._settle()
-        if self.held >= _PATIENCE * self.config.steps or self.time >= 1 or self.bits <= self.budget:
+        late = self.held >= _PATIENCE * self.config.steps or self.time >= 1
+        if late or self.bits <= self.budget or self.config.price:
             return False
         self.held += 1
         return True
@@ -289,12 +293,13 @@ class GridDescent:
         if not self.settled:
             self._settle()
         self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
-        self._afford_weights()
+        if not self.config.price:
+            self._afford_weights()
         self.networks.purge()
         self.networks.snap_steps()
         self.finishing = True
         search = GridSearch(self.scene, self.fitted())
-        left = self.budget - sum(search.weights.tensor_bits())
+        left = search.rate if self.config.price else self.budget - sum(search.weights.tensor_bits())
         search.refine(left, self.config.landing)
         self._freeze(torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device))
 

@@ -398,6 +398,15 @@ class GridSearch:
                     break
                 count //= 4
 
+    @property
+    def rate(self) -> float:
+        """Bits of the latents as they are, by the fit's own figures."""
+        return self._judge(self.latents)[1]
+
+    def landed(self) -> LandedGrid:
+        """What has been found."""
+        return LandedGrid(self.weights, self.planes(self.latents), self.error(self.latents))
+
     def _moved(self, moves: Moves, chosen: NDArray[np.intp]) -> Ints:
         """Latents after some of the moves."""
         moved = self.latents.copy()
@@ -457,6 +466,13 @@ class GridSearch:
         return None
 
 
+def round_grid(scene: Scene, fitted: FittedGrid, *, rounds: int, stop: Callable[[], bool] | None = None) -> LandedGrid:
+    """Symbols of a fit at a fixed price, for about as many bits as it came to; see :func:`land_grid`."""
+    search = GridSearch(scene, fitted)
+    search.refine(search.rate, rounds, stop)
+    return search.landed()
+
+
 def land_grid(
     scene: Scene,
     fitted: FittedGrid,
@@ -503,4 +519,4 @@ def land_grid(
             codes = tuple(min(code + _OCTAVE, STEP_CODES - 1) for code in search.fitted.step_codes)
             search = GridSearch(scene, replace(fitted, step_codes=codes))
             continue
-        return LandedGrid(search.weights, search.planes(search.latents), search.error(search.latents))
+        return search.landed()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -15,7 +17,7 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import Ints, land_grid
+from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
 from inrcodec.fit.grid.plan import guess
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.sizing import auto_grid, smallest_grid
@@ -30,6 +32,10 @@ _DEARER = 1.6
 """Price of a bit that priors do best at, as a multiple of what the yardstick says: 0.03 dB in the mean of six fits."""
 
 
+_HALVINGS = 40
+"""Of the logarithm of the bits that belong to a price."""
+
+
 class GridSession(Session):
     """An encode with latent grids; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
@@ -39,7 +45,7 @@ class GridSession(Session):
         Raises:
             ValueError: the method or an option is not for grids.
         """
-        if self.options.method != "l0":
+        if self.options.method not in ("l0", "penalized", "bisect"):
             raise ValueError(f"the method {self.options.method} is not for latent grids; use --arch siren")
         for name in ("layers", "activation", "encoding", "coder", "start"):
             if getattr(self.options, name) != getattr(EncodeOptions, name):
@@ -82,6 +88,35 @@ class GridSession(Session):
         self.steps += fitted.steps
         return self._landed(cast("Any", fitted), cap, config)
 
+    def priced(
+        self, price: float, cap: int | None = None, config: FitConfig | None = None, share: float = 1.0
+    ) -> Candidate:
+        """A fit at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
+        config = replace(config or self.config, price=price)
+        arch = self.arch()
+        budget = self._bits_at(price) if cap is None else self._budget(arch, cap)
+        fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, f"price {price}", config, share))
+        self.steps += fitted.steps
+        self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
+        stream = self._written(arch, round_grid(self.scene, fitted, rounds=config.landing, stop=self.ending))
+        return Candidate.of(self.pixels, stream, len(pack(stream)), cast("Any", fitted))
+
+    def price_of(self, cap: int) -> float:
+        """The price of bits that a fit of so many bytes comes to, as the yardstick has it."""
+        return self._price_at(8.0 * cap)
+
+    def _price_at(self, bits: float) -> float:
+        outlook = self.scene.outlook(bits)
+        return self.config.multiplier * outlook.mse * outlook.elasticity * self.header.pixels / bits
+
+    def _bits_at(self, price: float) -> float:
+        """Bits that a fit at a price comes to, as the yardstick has it: bits get cheaper the more there are."""
+        low, high = 1.0, 64.0 * self.header.pixels
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if self._price_at(middle) > price else (low, middle)
+        return low
+
     @property
     def adjustable(self) -> bool:
         """Whether a fit can be landed on another cap."""
@@ -118,8 +153,8 @@ class GridSession(Session):
     def _landed(self, fitted: FittedGrid, cap: int, config: FitConfig) -> Candidate:
         arch = fitted.arch
 
-        def stream(weights: Symbols, latents: tuple[Ints, ...]) -> Stream:
-            return Stream(self.header, arch, weights, latents)
+        def size(weights: Symbols, latents: tuple[Ints, ...]) -> int:
+            return len(pack(Stream(self.header, arch, weights, latents)))
 
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         try:
@@ -128,13 +163,17 @@ class GridSession(Session):
                 fitted,
                 cap,
                 self._budget(arch, cap),
-                lambda weights, latents: len(pack(stream(weights, latents))),
+                size,
                 rounds=config.landing,
                 stop=self.ending,
             )
         except ValueError:
             raise self._too_small(cap, cast("Any", arch)) from None
-        return Candidate.of(self.pixels, stream(landed.weights, landed.latents), cap, cast("Any", fitted))
+        return Candidate.of(self.pixels, self._written(arch, landed), cap, cast("Any", fitted))
+
+    def _written(self, arch: GridArch, landed: LandedGrid) -> Stream:
+        """What a file says."""
+        return Stream(self.header, arch, landed.weights, landed.latents)
 
     def guess(self, psnr: float) -> int:
         """Bytes that a typical picture takes to reach a PSNR."""
