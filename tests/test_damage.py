@@ -34,7 +34,7 @@ SMALL = Limits(max_side=4096, max_pixels=1 << 14, max_params=1 << 16, max_work=1
 MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep", "grid"])
+@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep", "grid", "brotli", "encoded"])
 def file(request: pytest.FixtureRequest, make_file: MakeFile, make_grid_stream: MakeStream) -> bytes:
     """Files of every kind, 60 to 300 bytes."""
     if request.param == "grid":
@@ -43,6 +43,8 @@ def file(request: pytest.FixtureRequest, make_file: MakeFile, make_grid_stream: 
         "halves": {"hidden": (3,), "halves": True},
         "gray": {"channels": 1},
         "deep": {"depth": 16, "height": 1},
+        "brotli": {"coder": "brotli"},
+        "encoded": {"hidden": (4,), "activation": "gelu", "encoding": "gauss:2:1.5"},
     }
     data = make_file(**kinds.get(request.param, {}))
     assert 60 < len(data) < 300
