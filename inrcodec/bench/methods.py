@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_ALL = {
+METHODS_IN_BENCH = {
     "coin": "method=coin",
     "magnitude": "method=magnitude,set.scope=global",
     "magnitude-layer": "method=magnitude,set.scope=layer",
@@ -25,4 +25,4 @@ def method_specs(seconds: float) -> str:
     Args:
         seconds: of an encode.
     """
-    return ",".join(f"{name}=inr:effort=9,max_time={seconds:g},{options}" for name, options in _ALL.items())
+    return ",".join(f"{name}=inr:effort=9,max_time={seconds:g},{options}" for name, options in METHODS_IN_BENCH.items())

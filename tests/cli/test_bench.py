@@ -12,6 +12,7 @@ import click
 import pytest
 
 from inrcodec.bench import local as local_module
+from inrcodec.bench import methods as methods_module
 from inrcodec.bench.contender import Contender
 from inrcodec.bench.job import Job, Outcome, failure
 from inrcodec.bench.results import read
@@ -95,6 +96,22 @@ def test_ours_is_measured_like_the_others(run: Run, photos: list[Path], tmp_path
     assert (row.codec, row.error) == ("tiny", "")
     assert 0 < row.use <= 1
     assert row.bytes == (tmp_path / "r.files" / "a_tiny_2bpp").stat().st_size
+
+
+def test_methods_of_the_field_land_in_the_table(
+    run: Run, photos: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = {name: methods_module.METHODS_IN_BENCH[name] for name in ("magnitude", "adaround-qat")}
+    monkeypatch.setattr(methods_module, "METHODS_IN_BENCH", few)  # all twelve take a minute
+    results = tmp_path / "r.tsv"
+    words = ("--methods", "--max-time", "0.5s", "--bpp", "2", "--no-sweep", "-o", str(results))
+    assert run("bench", str(photos[0]), *words) == 0
+    rows = read(results).rows
+    assert {row.codec for row in rows} == set(few)
+    for row in rows:
+        assert row.error == ""
+        assert 0.9 * 768 <= row.bytes <= 768  # 2 bpp of 64 x 48 pixels
+        assert row.psnr > 5
 
 
 def test_resuming_measures_what_is_missing(
