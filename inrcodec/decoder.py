@@ -14,12 +14,15 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.container import Tag, read
+from inrcodec.format.cut import cut_to
 from inrcodec.format.stream import Stream, describe, extract
 from inrcodec.limits import Limits
 from inrcodec.net.canvas import Canvas, octave_of
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
+from inrcodec.net.layered import drawn as drawn_latents
 from inrcodec.net.upsample import UNIT
 from inrcodec.pixels import Pixels
 
@@ -207,9 +210,13 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     ]
     if isinstance(stream.arch, GridArch) and isinstance(weights, Symbols) and stream.latents:
         costs = latent_cost(stream.arch, weights, stream.latents)
-        for octave, plane, b in zip(stream.arch.octaves, stream.latents, costs, strict=True):
-            name, k = f"grid 1:{1 << octave}", int(np.count_nonzero(plane))
-            parts.append(TensorInfo(name, plane.shape, k, plane.size, b, UNIT))
+        octaves, step = tuple(stream.arch.octaves), UNIT
+        for at, (plane, b) in enumerate(zip(stream.latents, costs, strict=True)):
+            layer, grid = divmod(at, len(octaves))
+            if layer and not grid and isinstance(stream.arch, LayeredArch):
+                step /= stream.arch.ratio
+            name = f"layer {layer} 1:{1 << octaves[grid]}" if layer else f"grid 1:{1 << octaves[grid]}"
+            parts.append(TensorInfo(name, plane.shape, int(np.count_nonzero(plane)), plane.size, b, step))
     return tuple(parts)
 
 
@@ -235,24 +242,30 @@ def accounts(about: Info, tensors: Sequence[TensorInfo]) -> tuple[Account, ...]:
     )
 
 
-def decode_pixels(data: bytes, view: View | None = None, limits: Limits | None = None) -> Pixels:
+def decode_pixels(
+    data: bytes, view: View | None = None, limits: Limits | None = None, *, max_bytes: int | None = None
+) -> Pixels:
     """Decode a file.
 
     Args:
         data: the whole file, any bytes at all.
         view: size, crop and depth wanted; the coded picture itself if left out.
         limits: what the decode may cost.
+        max_bytes: of a scalable file, draw only what so many bytes of it say.
 
     Returns:
         The picture, ``(height, width, channels)`` of the view.
 
     Raises:
         BitstreamError: not a valid file, or one that asks for more than the limits (``LimitError``).
+        InrError: a file without layers is larger than ``max_bytes``, or the shortest cut of one with them.
         ValueError: the view makes no sense for this picture.
     """
     limits, view = limits or Limits(), view or View()
     container = read(data, limits)
     arch, header = describe(container, limits), container.header
+    if max_bytes is not None and len(data) > max_bytes:
+        return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
     octave = 0
     if isinstance(arch, GridArch):  # a small drawing needs only coarse grids, and the fine ones are most of the file
         octave = octave_of(arch, (header.width, header.height), view.size(header.width, header.height))
@@ -285,7 +298,8 @@ def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> Callable
     """What draws some rows: samples in raster order, ``(pixels, outputs)``."""
     header, arch, tensors = stream.header, stream.arch, stream.tensors()
     if isinstance(arch, GridArch):
-        canvas = Canvas(arch, tensors, stream.latents or (), (header.width, header.height), drawn, columns)
+        seen = drawn_latents(arch, stream.latents or ())
+        canvas = Canvas(arch, tensors, seen, (header.width, header.height), drawn, columns)
         return lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
     u, v = axes(header.width, header.height, *drawn)
     return lambda rows: render(arch, tensors, u[columns], v[rows])

@@ -77,6 +77,8 @@ def random_grid_stream(
             numbers[-arch.outputs :] += 0.5
         if spec.name == "C.bias":
             numbers[:, -1] += np.log(spread) - np.arange(arch.grids)
+        if spec.name == "D.bias":
+            numbers[:, -1] -= 0.5
         if prior:
             numbers *= 0.1
         step = step_code(0.005)
@@ -84,8 +86,9 @@ def random_grid_stream(
         values.append(symbols)
         laws.append(fit_law(symbols, step))
     latents = []
-    for grid, shape in enumerate(arch.shapes(width, height)):
-        plane = np.rint(rng.laplace(0, spread * 0.5**grid, shape)) * (rng.random(shape) < density)
+    for at, shape in enumerate(arch.plane_shapes(width, height)):
+        own = spread * 0.5**at if at < arch.grids else 0.7
+        plane = np.rint(rng.laplace(0, own, shape)) * (rng.random(shape) < density)
         latents.append(plane.clip(-4095, 4095).astype(np.int32))
     weights = Symbols(arch, tuple(laws), tuple(values), prior)
     return Stream(Header(width, height, arch.outputs, depth), arch, weights, tuple(latents))

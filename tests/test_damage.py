@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from inrcodec.decoder import anatomy, decode_pixels, probe
 from inrcodec.errors import BadMagic, BitstreamError, ChecksumMismatch, InrError, Truncated
 from inrcodec.format.container import CRC_BYTES, MAGIC, VERSION, Tag, read
+from inrcodec.format.cut import cut_at
 from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
 from inrcodec.pixels import Pixels
 
 MakeFile = Callable[..., bytes]
@@ -34,11 +36,14 @@ SMALL = Limits(max_side=4096, max_pixels=1 << 14, max_params=1 << 16, max_work=1
 MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep", "grid", "brotli", "encoded"])
+@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep", "grid", "brotli", "encoded", "layers"])
 def file(request: pytest.FixtureRequest, make_file: MakeFile, make_grid_stream: MakeStream) -> bytes:
     """Files of every kind, 60 to 300 bytes."""
     if request.param == "grid":
         return pack(make_grid_stream(GridArch(0, 2, 2, 1, (2,), (2,)), width=8, height=6))
+    if request.param == "layers":  # and cut
+        whole = make_grid_stream(LayeredArch(0, 1, 1, 1, (), (), residuals=0), width=8, height=6)
+        return pack(cut_at(whole, 3, 12))
     kinds: dict[str, dict[str, Any]] = {
         "halves": {"hidden": (3,), "halves": True},
         "gray": {"channels": 1},

@@ -108,9 +108,11 @@ def test_small_drawings_decode_coarse_grids_only(
     data = pack(make_grid_stream(ARCH, width=64, height=40))
     decoded = []
 
-    def read(reader: Reader, model: ContextModel, coarser: Latents, shape: tuple[int, int]) -> NDArray[np.int32]:
+    def read(
+        reader: Reader, model: ContextModel, before: Latents, shape: tuple[int, int], end: int | None
+    ) -> NDArray[np.int32]:
         decoded.append(shape)
-        return read_latents(reader, model, coarser, shape)
+        return read_latents(reader, model, before, shape, end)
 
     monkeypatch.setattr(stream_module, "read_latents", read)
     decode_pixels(data, View(scale=scale))

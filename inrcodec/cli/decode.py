@@ -13,7 +13,7 @@ from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.exits import FINE, RequestError
 from inrcodec.cli.help import DailyCommand
 from inrcodec.cli.paths import STREAM, Job, plan_jobs, write_stdout
-from inrcodec.cli.values import window
+from inrcodec.cli.values import size, window
 
 if TYPE_CHECKING:
     from inrcodec.decoder import View
@@ -34,6 +34,7 @@ _ENDINGS = {"tiff": ".tif"}
 @click.option("--crop", type=window, metavar="X,Y,W,H", help="Draw only this window of the (scaled) picture.")
 @click.option("--depth", type=click.Choice(["8", "16"]), help="Bits per sample.  [default: the file's]")
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse to draw more pixels than this.")
+@click.option("--max-bytes", type=size, metavar="N[k]", help="Draw what N bytes of a scalable file would.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
 @click.option("--json", is_flag=True, help="Print one JSON object per input on standard output.")
 @verbosity
@@ -41,7 +42,7 @@ _ENDINGS = {"tiff": ".tif"}
 def decode(
     console: Console, /, inputs: tuple[str, ...], output: str | None, out_dir: str | None, fmt: str | None,
     scale: float | None, width: int | None, height: int | None, crop: tuple[int, int, int, int] | None,
-    depth: str | None, max_pixels: int | None, force: bool, json: bool,
+    depth: str | None, max_pixels: int | None, max_bytes: int | None, force: bool, json: bool,
 ) -> int:  # fmt: skip
     """Draw coded pictures again, as PNG, PPM, TIFF or WebP.
 
@@ -64,14 +65,15 @@ def decode(
     return batch.run(
         jobs,
         lambda job: job.source,
-        lambda job: _decode_one(console, job, fmt, view, limits, force, json),
+        lambda job: _decode_one(console, job, fmt, view, limits, max_bytes, force, json),
         ("width", "height", "time"),
     )
 
 
 def _decode_one(
-    console: Console, job: Job, fmt: str | None, view: View, limits: Limits, force: bool, json: bool
-) -> Outcome:
+    console: Console, job: Job, fmt: str | None, view: View, limits: Limits, max_bytes: int | None, force: bool,
+    json: bool,
+) -> Outcome:  # fmt: skip
     from inrcodec.atomic import atomic_write, check_writable
     from inrcodec.decoder import decode_pixels
     from inrcodec.image import format_of, picture_bytes
@@ -82,7 +84,7 @@ def _decode_one(
     start = time.monotonic()
     data = job.read()
     try:
-        pixels = decode_pixels(data, view, limits)
+        pixels = decode_pixels(data, view, limits, max_bytes=max_bytes)
     except ValueError as error:  # a view that makes no sense for this picture
         raise RequestError(str(error)) from error
     picture = picture_bytes(pixels, fmt)

@@ -20,6 +20,7 @@ from inrcodec.cli.encode import encode
 from inrcodec.cli.exits import INTERRUPTED, describe, exit_code
 from inrcodec.cli.info import info
 from inrcodec.cli.recipes import recipes
+from inrcodec.cli.truncate import truncate
 from inrcodec.cli.verify import verify
 
 
@@ -46,7 +47,7 @@ def inrcodec() -> None:
     """  # noqa: D301 - click reads the escape: these lines stay as they are
 
 
-for _command in (encode, decode, info, verify, compare, bench, recipes, data, completion):
+for _command in (encode, decode, info, verify, compare, truncate, bench, recipes, data, completion):
     inrcodec.add_command(_command)
 
 

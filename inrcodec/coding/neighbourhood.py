@@ -1,8 +1,9 @@
 """Where the contexts of a grid's latents lie in memory: one flat array for the grid and its ancestors.
 
 The grid has a margin of zeros on all sides, and behind it come its parents in the same layout, each latent repeated
-over the latents it covers. So every input of a context is an offset from the latent's own place, and latents of one
-wavefront step, three columns further left in every row below, are evenly spaced.
+over the latents it covers, and then, for a refinement, the same grid of the layer below. So every input of a context is
+an offset from the latent's own place, and latents of one wavefront step, three columns further left in every row below,
+are evenly spaced.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.net.grid import CAUSAL, PARENTS, SKEW, GridArch
+from inrcodec.net.layered import BELOW, LayeredArch, total
 
 MARGIN = 3
 """Columns and rows of zeros around a grid: no neighbour is further."""
@@ -24,27 +26,32 @@ class Neighbourhood:
 
     Args:
         arch: the architecture.
-        coarser: latents ``(rows, columns)`` of all coarser grids, the coarsest first.
+        before: latents ``(rows, columns)`` of all grids before it in the stream.
         shape: rows and columns of the grid.
 
     Attributes:
         plane: the grid itself, a view ``(rows, columns)`` of ``int16``, zeros at first.
     """
 
-    def __init__(self, arch: GridArch, coarser: Sequence[NDArray[np.integer[Any]]], shape: tuple[int, int]) -> None:
+    def __init__(self, arch: GridArch, before: Sequence[NDArray[np.integer[Any]]], shape: tuple[int, int]) -> None:
         self.shape = rows, columns = shape
         self._stride = columns + 2 * MARGIN
         height = rows + 2 * MARGIN
         parents = PARENTS[: arch.parents]
         levels = max((up for up, _, _ in parents), default=0)
-        planes = np.zeros((1 + levels, height, self._stride), np.int16)
-        for up in range(1, min(levels, len(coarser)) + 1):
-            _repeat(coarser[-up], 1 << up, planes[up, MARGIN:, MARGIN:])
+        layered = isinstance(arch, LayeredArch) and len(before) >= arch.grids
+        planes = np.zeros((1 + levels + layered, height, self._stride), np.int16)
+        for up in range(1, min(levels, len(before) % arch.grids) + 1):
+            _repeat(before[-up], 1 << up, planes[up, MARGIN:, MARGIN:])
         self._flat = planes.reshape(-1)
         self.plane = planes[0, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns]
         self._planes = planes
         places = [(0, dy, dx) for dy, dx in CAUSAL[: arch.neighbours]]
         self._places = [*places, *((up, dy << up, dx << up) for up, dy, dx in parents)]
+        if isinstance(arch, LayeredArch) and layered:
+            sums = total(arch, before, len(before) - arch.grids)
+            planes[-1, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns] = sums
+            self._places += [(1 + levels, dy, dx) for dy, dx in BELOW]
 
     def strip(self, top: int, bottom: int, out: NDArray[np.float64]) -> None:
         """Contexts of the rows ``top .. bottom - 1`` into ``out``, ``(inputs, latents of these rows)``."""
@@ -53,11 +60,15 @@ class Neighbourhood:
             y, x = MARGIN + top + dy, MARGIN + dx
             into.reshape(rows, columns)[:] = self._planes[plane, y : y + rows, x : x + columns]
 
-    def steps(self) -> Iterator[tuple[int, slice]]:
-        """The wavefront: for every step the number of its latents and their places in the flat array, top row first."""
+    def steps(self, end: int | None = None) -> Iterator[tuple[int, slice]]:
+        """The wavefront: for every step the number of its latents and their places in the flat array, top row first.
+
+        Args:
+            end: the first wave ``x + 3 y`` that is not wanted any more; all are if left out.
+        """
         rows, columns = self.shape
         apart = self._stride - SKEW
-        for wave in range(columns + SKEW * (rows - 1)):
+        for wave in range(wave_count(self.shape) if end is None else min(end, wave_count(self.shape))):
             top = max(0, -(-(wave - columns + 1) // SKEW))
             count = min(rows - 1, wave // SKEW) - top + 1
             if count > 0:  # narrow grids have waves that pass between their latents
@@ -97,6 +108,11 @@ def _repeat(latents: NDArray[np.integer[Any]], times: int, out: NDArray[np.int16
         for column in range(times):
             place = out[row:rows:times, column:columns:times]
             place[:] = latents[: place.shape[0], : place.shape[1]]
+
+
+def wave_count(shape: tuple[int, int]) -> int:
+    """Waves of a grid; in narrow ones some have no latents."""
+    return shape[1] + SKEW * (shape[0] - 1)
 
 
 def wave_order(shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

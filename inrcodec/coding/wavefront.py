@@ -29,24 +29,27 @@ Latents = Sequence[NDArray[np.integer[Any]]]
 Int = NDArray[np.int32]
 
 
-def read_latents(reader: Reader, model: ContextModel, coarser: Latents, shape: tuple[int, int]) -> Int:
+def read_latents(
+    reader: Reader, model: ContextModel, before: Latents, shape: tuple[int, int], end: int | None = None
+) -> Int:
     """Decode the next grid.
 
     Args:
         reader: the stream.
         model: the context model.
-        coarser: the grids decoded before it.
+        before: the grids decoded before it.
         shape: its rows and columns; the caller has bounded them.
+        end: the first wave ``x + 3 y`` that is not in the stream, whose latents and all later ones are 0.
 
     Raises:
         BitstreamError: the coder rejects the stream, or a latent is out of bounds.
     """
-    field, grid = Neighbourhood(model.arch, coarser, shape), len(coarser)
+    field, plane = Neighbourhood(model.arch, before, shape), len(before)
     waiting = 0
-    for count, places in field.steps():
+    for count, places in field.steps(end):
         if count != waiting:  # waves grow and shrink by one latent every three steps, and stay long in between
             waiting, gather = count, field.gather(count)
-            evaluator, laws = model.at(grid, count), LawReader(reader, count)
+            evaluator, laws = model.at(plane, count), LawReader(reader, count)
         gather.read(places, evaluator.context)
         gather.write(places, laws.read(*evaluator.run()))
     latents = field.plane.astype(np.int32)
@@ -55,19 +58,19 @@ def read_latents(reader: Reader, model: ContextModel, coarser: Latents, shape: t
     return latents
 
 
-def grid_laws(model: ContextModel, coarser: Latents, latents: NDArray[np.integer[Any]]) -> tuple[Int, Int]:
+def grid_laws(model: ContextModel, before: Latents, latents: NDArray[np.integer[Any]]) -> tuple[Int, Int]:
     """The laws of a grid whose latents are known, in raster order.
 
     Args:
         model: the context model.
-        coarser: the grids before it.
+        before: the grids before it in the stream.
         latents: the grid.
 
     Returns:
         Positions in 64ths of a symbol plus 32, and indices of scales, flat.
     """
     shape = rows, columns = latents.shape
-    field, grid = Neighbourhood(model.arch, coarser, shape), len(coarser)
+    field, plane = Neighbourhood(model.arch, before, shape), len(before)
     field.plane[:] = latents
     centred, scale = np.empty(latents.size, np.int32), np.empty(latents.size, np.int32)
     deep = max(1, STRIP // columns)
@@ -76,17 +79,26 @@ def grid_laws(model: ContextModel, coarser: Latents, latents: NDArray[np.integer
         bottom = min(top + deep, rows)
         if bottom - top != waiting:
             waiting = bottom - top
-            evaluator = model.at(grid, waiting * columns)
+            evaluator = model.at(plane, waiting * columns)
         field.strip(top, bottom, evaluator.context)
         piece = slice(top * columns, bottom * columns)
         centred[piece], scale[piece] = evaluator.run()
     return centred, scale
 
 
-def write_latents(writer: Writer, model: ContextModel, coarser: Latents, latents: NDArray[np.integer[Any]]) -> None:
+def write_latents(
+    writer: Writer,
+    model: ContextModel,
+    before: Latents,
+    latents: NDArray[np.integer[Any]],
+    end: int | None = None,
+) -> None:
     """Code the next grid; the inverse of :func:`read_latents`."""
-    centred, scale = grid_laws(model, coarser, latents)
+    centred, scale = grid_laws(model, before, latents)
     order, waves = wave_order(latents.shape)
+    if end is not None:
+        count = int(np.searchsorted(waves, end))
+        order, waves = order[:count], waves[:count]
     symbols = latents.ravel()[order].astype(np.int32)
     rows, indices, places, rounds = codes(symbols, centred[order], scale[order])
     if rounds.any():
@@ -108,12 +120,12 @@ def latent_cost(
         latents: all grids.
     """
     model = ContextModel(arch, weights.exact() if isinstance(weights, Symbols) else weights)
-    return tuple(grid_cost(model, latents[:grid], plane) for grid, plane in enumerate(latents))
+    return tuple(grid_cost(model, latents[:plane], grid) for plane, grid in enumerate(latents))
 
 
-def grid_cost(model: ContextModel, coarser: Latents, latents: NDArray[np.integer[Any]]) -> float:
+def grid_cost(model: ContextModel, before: Latents, latents: NDArray[np.integer[Any]]) -> float:
     """Bits of one grid; see :func:`latent_cost`."""
     if not latents.any():
         return 0.0
-    rows, indices, _, _ = codes(latents.ravel().astype(np.int32), *grid_laws(model, coarser, latents))
+    rows, indices, _, _ = codes(latents.ravel().astype(np.int32), *grid_laws(model, before, latents))
     return float(costs()[rows, indices].sum())

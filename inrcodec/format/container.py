@@ -42,6 +42,7 @@ class Tag(IntEnum):
     HALVES = 4
     GRID = 5
     BROTLI = 6
+    LAYERS = 7
 
 
 @dataclass(frozen=True)

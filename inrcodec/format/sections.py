@@ -13,6 +13,7 @@ from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.arch import Arch
 from inrcodec.net.encoding import ENCODINGS, PLAIN, Encoding
 from inrcodec.net.grid import ACTIVATIONS, GridArch
+from inrcodec.net.layered import LayeredArch
 from inrcodec.net.prior import NO_PRIOR, check_prior
 
 _ACTIVATIONS = tuple(ACTIVATE)
@@ -126,6 +127,54 @@ def read_grid(body: bytes, outputs: int) -> GridHead:
     reader.done()
     check_prior(prior, arch)
     return GridHead(arch, tuple(bool(flags >> k & 1) for k in range(arch.grids)), prior)
+
+
+@dataclass(frozen=True)
+class LayersHead:
+    """What the LAYERS section says.
+
+    Attributes:
+        refinements: layers above the base.
+        ratio: steps of a layer in one of the layer below.
+        coded: for every grid of the refinements, in coding order, whether its latents are in the stream.
+        end: the first wave that is missing of the last grid in the stream; None if it is whole.
+    """
+
+    refinements: int
+    ratio: int
+    coded: tuple[bool, ...]
+    end: int | None = None
+
+
+def write_layers(head: LayersHead) -> bytes:
+    """Describe layers in a byte, one more for every eight grids, and a varint."""
+    flags = sum(flag << k for k, flag in enumerate(head.coded))
+    body = bytes([head.refinements << 4 | head.ratio]) + flags.to_bytes(-(-len(head.coded) // 8), "little")
+    return body + varint(head.end or 0)
+
+
+def read_layers(body: bytes, base: GridArch) -> LayersHead:
+    """The inverse of :func:`write_layers`.
+
+    Args:
+        body: the section.
+        base: the network it belongs to.
+
+    Raises:
+        BitstreamError: the section is malformed.
+    """
+    reader = Reader(body, name="description of layers")
+    refinements, ratio = divmod(reader.byte("layers"), 16)
+    LayeredArch.over(base, refinements, ratio)  # which knows its bounds
+    count = refinements * base.grids
+    flags = int.from_bytes(reader.take(-(-count // 8), "flags of the grids"), "little")
+    end = reader.varint("waves") or None
+    if flags >> count:
+        raise BitstreamError(f"flags of {count} grids have others set")
+    reader.done()
+    if not refinements and end is None:
+        raise BitstreamError("there are no layers")
+    return LayersHead(refinements, ratio, tuple(bool(flags >> k & 1) for k in range(count)), end)
 
 
 def write_laws(laws: tuple[Law, ...]) -> bytes:

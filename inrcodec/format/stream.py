@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.coding import bytewise
+from inrcodec.coding.neighbourhood import wave_count, wave_order
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols, Tensors, halves_decode, halves_encode
 from inrcodec.coding.wavefront import read_latents, write_latents
@@ -16,20 +18,27 @@ from inrcodec.format.container import Container, Header, Tag, header_size, read,
 from inrcodec.format.sections import (
     LAW_BYTES,
     GridHead,
+    LayersHead,
     read_grid,
     read_laws,
+    read_layers,
     read_siren,
     write_grid,
     write_laws,
+    write_layers,
     write_siren,
 )
 from inrcodec.limits import Limits
 from inrcodec.net.arch import Arch
 from inrcodec.net.context import MAX_LATENT, ContextModel
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch, total
 
 _SIRENS = ({Tag.SIREN, Tag.LAWS, Tag.SYMBOLS}, {Tag.SIREN, Tag.HALVES}, {Tag.SIREN, Tag.LAWS, Tag.BROTLI})
 """Sections that a network alone comes in."""
+
+_GRIDS = ({Tag.LAWS, Tag.SYMBOLS, Tag.GRID}, {Tag.LAWS, Tag.SYMBOLS, Tag.GRID, Tag.LAYERS})
+"""Sections that a network with latents comes in."""
 
 Latents = tuple[NDArray[np.int32], ...]
 
@@ -43,8 +52,9 @@ class Stream:
         arch: the network.
         weights: quantised symbols, or half floats by tensor name (COIN's accounting; a SIREN only).
         latents: of a :class:`GridArch`, one array ``(rows, columns)`` a grid, coarsest first, magnitudes at most 4095;
-            those of the finest grids may be missing if they were not asked for.
+            those of the finest grids may be missing if they were not asked for. Refinements follow, layer by layer.
         coder: of symbols: ``arithmetic``, or ``brotli`` for comparison (a SIREN only).
+        end: of a :class:`LayeredArch` that was cut: the first wave that is missing of the last grid in the stream.
     """
 
     header: Header
@@ -52,6 +62,7 @@ class Stream:
     weights: Symbols | Tensors
     latents: Latents | None = None
     coder: str = "arithmetic"
+    end: int | None = None
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Float weights by name, as every decoder computes them."""
@@ -63,7 +74,7 @@ def pack(stream: Stream) -> bytes:
 
     Raises:
         TypeError: half floats for a network with latents.
-        ValueError: latents that do not fit the picture, or are out of their bounds.
+        ValueError: latents that do not fit the picture or the cut, or are out of their bounds.
     """
     if isinstance(stream.arch, GridArch):
         return _pack_grid(stream, stream.arch)
@@ -83,24 +94,51 @@ def _pack_grid(stream: Stream, arch: GridArch) -> bytes:
     weights, latents = stream.weights, stream.latents or ()
     if not isinstance(weights, Symbols):
         raise TypeError("the weights of a grid network are symbols, not half floats")
-    if tuple(plane.shape for plane in latents) != arch.shapes(stream.header.width, stream.header.height):
+    if tuple(plane.shape for plane in latents) != arch.plane_shapes(stream.header.width, stream.header.height):
         raise ValueError(f"latents of shapes {[plane.shape for plane in latents]} are not this picture's grids")
-    if any(int(np.abs(plane).max()) > MAX_LATENT for plane in latents):
+    if any(_too_large(arch, latents, plane) for plane in range(arch.planes)):
         raise ValueError(f"a latent is over {MAX_LATENT}")
-    head = GridHead(arch, tuple(bool(plane.any()) for plane in latents), weights.prior)
+    coded = tuple(bool(plane.any()) for plane in latents)
+    last = max((plane for plane, flag in enumerate(coded) if flag), default=0)
+    if stream.end is not None and _beyond(latents[last], stream.end):
+        raise ValueError(f"there are latents beyond wave {stream.end}, where the stream is to end")
     writer, model = Writer(), ContextModel(arch, weights.exact())
     weights.write(writer)
-    for grid, plane in enumerate(latents):
-        if head.coded[grid]:
-            write_latents(writer, model, latents[:grid], plane)
-    sections = {Tag.LAWS: write_laws(weights.laws), Tag.SYMBOLS: writer.finish(), Tag.GRID: write_grid(head)}
+    for plane, flag in enumerate(coded):
+        if flag:
+            write_latents(writer, model, latents[:plane], latents[plane], stream.end if plane == last else None)
+    sections = {Tag.LAWS: write_laws(weights.laws), Tag.SYMBOLS: writer.finish()}
+    sections |= _describe_grid(GridHead(arch, coded, weights.prior), stream.end)
     return write(stream.header, sections)
+
+
+def _describe_grid(head: GridHead, end: int | None = None) -> dict[Tag, bytes]:
+    """The sections that say what the latents and their networks are; flags are those of all layers."""
+    arch, coded = head.arch, head.coded
+    if not isinstance(arch, LayeredArch):
+        return {Tag.GRID: write_grid(head)}
+    layers = LayersHead(arch.refinements, arch.ratio, coded[arch.grids :], end)
+    base = GridHead(arch.base, coded[: arch.grids], head.prior)
+    return {Tag.GRID: write_grid(base), Tag.LAYERS: write_layers(layers)}
+
+
+def _too_large(arch: GridArch, latents: Sequence[NDArray[np.int32]], plane: int) -> bool:
+    """Whether a grid, alone or on top of those below it, is out of bounds."""
+    sums = total(arch, latents, plane) if isinstance(arch, LayeredArch) else latents[plane]
+    return max(int(np.abs(latents[plane]).max()), int(np.abs(sums).max())) > MAX_LATENT
+
+
+def _beyond(plane: NDArray[np.int32], end: int) -> bool:
+    """Whether a grid has latents in or behind a wave."""
+    order, waves = wave_order(plane.shape)
+    return bool(plane.ravel()[order[int(np.searchsorted(waves, end)) :]].any())
 
 
 def overhead(header: Header, arch: Arch | GridArch, payload: int, *, halves: bool = False) -> int:
     """Bytes of a file besides its weights and latents, for a payload of about ``payload`` bytes."""
     if isinstance(arch, GridArch):
-        described = {Tag.GRID: len(write_grid(GridHead(arch, (False,) * arch.grids)))}
+        sections = _describe_grid(GridHead(arch, (False,) * arch.planes))
+        described = {tag: len(body) for tag, body in sections.items()}
     else:
         described = {Tag.SIREN: len(write_siren(arch))}
     described |= {} if halves else {Tag.LAWS: LAW_BYTES * len(arch.tensors())}
@@ -143,25 +181,43 @@ def extract(container: Container, limits: Limits, octave: int = 0) -> Stream:
 
 def _extract_grid(container: Container, limits: Limits, octave: int) -> Stream:
     header, sections = container.header, container.sections
-    head = read_grid(sections[Tag.GRID], header.channels)
+    head, end = _grid_head(container)
     arch = head.arch
     wanted = arch.coarsest - max(octave, arch.finest) + 1 if octave <= arch.coarsest else 1
-    shapes = arch.shapes(header.width, header.height)[:wanted]
+    if isinstance(arch, LayeredArch):  # whose coarse grids are refined at the very end
+        wanted = arch.planes
+    shapes = arch.plane_shapes(header.width, header.height)[:wanted]
     coded = sum(rows * columns for flag, (rows, columns) in zip(head.coded, shapes, strict=False) if flag)
     limits.check_latents(coded)
     limits.check_work(coded, arch.params)
+    last = max((plane for plane, flag in enumerate(head.coded) if flag), default=0)
+    if end is not None and not (head.coded[last] and end < wave_count(shapes[last])):
+        raise BitstreamError(f"no grid ends before wave {end}")
     laws = read_laws(sections[Tag.LAWS], len(arch.tensors()))
-    reader = Reader(sections[Tag.SYMBOLS], strict=wanted == arch.grids)
+    reader = Reader(sections[Tag.SYMBOLS], strict=wanted == arch.planes)
     weights = Symbols.read(reader, arch, laws, head.prior)
     model = ContextModel(arch, weights.exact())
     latents: list[NDArray[np.int32]] = []
-    for flag, shape in zip(head.coded, shapes, strict=False):
-        latents.append(read_latents(reader, model, latents, shape) if flag else _zeros(shape))
+    for plane, (flag, shape) in enumerate(zip(head.coded, shapes, strict=False)):
+        here = end if plane == last else None
+        latents.append(read_latents(reader, model, latents, shape, here) if flag else _zeros(shape))
         if flag and not latents[-1].any():
             raise BitstreamError("a grid of zeros is coded")
-    if wanted == arch.grids:
+        if flag and _too_large(arch, latents, plane):
+            raise BitstreamError(f"a latent is over {MAX_LATENT}")
+    if wanted == arch.planes:
         reader.finish()
-    return Stream(header, arch, weights, tuple(latents))
+    return Stream(header, arch, weights, tuple(latents), end=end)
+
+
+def _grid_head(container: Container) -> tuple[GridHead, int | None]:
+    """What GRID and LAYERS say together, and the first wave that is missing of the last grid, if one is."""
+    head = read_grid(container.sections[Tag.GRID], container.header.channels)
+    if Tag.LAYERS not in container.sections:
+        return head, None
+    layers = read_layers(container.sections[Tag.LAYERS], head.arch)
+    arch = LayeredArch.over(head.arch, layers.refinements, layers.ratio)
+    return GridHead(arch, head.coded + layers.coded, head.prior), layers.end
 
 
 def _zeros(shape: tuple[int, int]) -> NDArray[np.int32]:
@@ -177,8 +233,8 @@ def describe(container: Container, limits: Limits) -> Arch | GridArch:
     """
     present, channels = set(container.sections), container.header.channels
     arch: Arch | GridArch
-    if present == {Tag.LAWS, Tag.SYMBOLS, Tag.GRID}:
-        arch = read_grid(container.sections[Tag.GRID], channels).arch
+    if present in _GRIDS:
+        arch = _grid_head(container)[0].arch
     elif present in _SIRENS:
         arch = read_siren(container.sections[Tag.SIREN], channels)
     else:

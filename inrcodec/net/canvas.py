@@ -45,7 +45,8 @@ class Canvas:
     Args:
         arch: the architecture.
         tensors: its dequantised tensors.
-        latents: of the grids, coarsest first; those finer than :func:`octave_of` the drawing may be missing.
+        latents: of the grids as the network sees them, coarsest first; those finer than :func:`octave_of` the drawing
+            may be missing.
         coded: size of the coded picture.
         drawn: size of the whole drawing.
         columns: the columns that are wanted.
@@ -55,7 +56,7 @@ class Canvas:
         self,
         arch: GridArch,
         tensors: Mapping[str, Float],
-        latents: Sequence[NDArray[np.integer[Any]]],
+        latents: Sequence[NDArray[Any]],
         coded: Size,
         drawn: Size,
         columns: slice,

@@ -9,7 +9,7 @@ that sums and products are exact in any order. In the units written:
     C.out, position   2^-12    like C0; the sum counts 64ths of a symbol in steps of 2^-16
     C.out, log-scale  2^-8     of 1/16 octave: integers below 2^18;   bias below 2^24;   the sum is in steps of 2^-18
 
-At most 128 + 25 terms of at most 2^(24+18) steps each, and 25 more of 2^(15+18+10), add up to less than 2^50 steps.
+At most 128 + 34 terms of at most 2^(24+18) steps each, and 34 more of 2^(15+18+10), add up to less than 2^50 steps.
 Weights beyond the bounds are cut to them. No exp, log, sine or division has a part in it.
 """
 
@@ -62,20 +62,18 @@ class ContextModel:
 
     def __init__(self, arch: GridArch, tensors: Mapping[str, NDArray[np.floating[Any]]]) -> None:
         self.arch = arch
-        exact = {name: np.asarray(tensors[name], np.float64) for name in self._names()}
-        biases = np.split(exact["C.bias"], np.cumsum(arch.context), axis=1)
-        self._layers = [self._grid_layers(exact, [bias[grid] for bias in biases]) for grid in range(arch.grids)]
+        names = [spec.name for spec in arch.tensors() if spec.name[0] in "CD"]
+        exact = {name: np.asarray(tensors[name], np.float64) for name in names}
+        self._layers = [self._plane_layers(exact, *arch.context_tensors(plane)) for plane in range(arch.planes)]
 
-    def _names(self) -> list[str]:
-        return [spec.name for spec in self.arch.tensors() if spec.name.startswith("C")]
-
-    def _grid_layers(self, tensors: Mapping[str, Float], biases: list[Float]) -> list[Float]:
+    def _plane_layers(self, tensors: Mapping[str, Float], letter: str, row: int) -> list[Float]:
         """Matrices of one grid, their last column the bias, so that each layer is ``floor(A [x, 1])``."""
+        biases = np.split(tensors[f"{letter}.bias"][row], np.cumsum(self.arch.context))
         layers = []
         for k, bias in enumerate(biases[:-1]):
-            matrix = _fixed(tensors[f"C{k}"], 2.0**-12, _WEIGHT) * (2.0**-2 if k == 0 else 2.0**-12)
+            matrix = _fixed(tensors[f"{letter}{k}"], 2.0**-12, _WEIGHT) * (2.0**-2 if k == 0 else 2.0**-12)
             layers.append(np.column_stack([matrix, _fixed(bias, 2.0**-12, _BIAS) * 2.0**-2 + 0.5]))
-        last = tensors["C.out"]
+        last = tensors[f"{letter}.out"]
         units = np.array([2.0**-12, 2.0**-8])
         matrix = np.stack([_fixed(last[0], units[0], _WEIGHT), _fixed(last[1] * PER_NAT, units[1], _WEIGHT)])
         matrix *= np.array([[2.0**-6], [2.0**-8]])
@@ -87,21 +85,21 @@ class ContextModel:
         layers.append(np.column_stack([matrix, np.stack(offsets)]))
         return layers
 
-    def at(self, grid: int, count: int) -> Evaluator:
-        """The model of a grid for ``count`` latents at a time."""
-        return Evaluator(self.arch.inputs, self._layers[grid], count)
+    def at(self, plane: int, count: int) -> Evaluator:
+        """The model of a grid in the stream for ``count`` latents at a time."""
+        return Evaluator(self.arch.context_inputs(plane), self._layers[plane], count)
 
-    def laws(self, contexts: NDArray[np.integer[Any]], grid: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def laws(self, contexts: NDArray[np.integer[Any]], plane: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Laws of any number of latents of a grid.
 
         Args:
             contexts: ``(n, inputs)``, magnitudes below 2^15.
-            grid: which one, 0 the coarsest.
+            plane: which grid of the stream, 0 the coarsest.
 
         Returns:
             Positions in 64ths of a symbol, and indices of scales, each ``(n,)``.
         """
-        evaluator = self.at(grid, len(contexts))
+        evaluator = self.at(plane, len(contexts))
         evaluator.context[:] = contexts.T
         centred, scale = evaluator.run()
         return centred - FRACTIONS // 2, scale.copy()

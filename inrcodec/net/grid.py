@@ -96,6 +96,23 @@ class GridArch:
         return self.coarsest - self.finest + 1
 
     @property
+    def planes(self) -> int:
+        """Grids in the stream; see :mod:`inrcodec.net.layered` for more of them than there are octaves."""
+        return self.grids
+
+    def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
+        """``(rows, columns)`` of the grids in the stream."""
+        return self.shapes(width, height)
+
+    def context_inputs(self, plane: int) -> int:  # noqa: ARG002 - those of refinements differ
+        """Values in the context of a latent of a plane."""
+        return self.inputs
+
+    def context_tensors(self, plane: int) -> tuple[str, int]:
+        """First letter of the tensors of a plane's context model, and its row of their biases."""
+        return "C", plane
+
+    @property
     def octaves(self) -> range:
         """Octaves in coding order: coarsest first."""
         return range(self.coarsest, self.finest - 1, -1)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from inrcodec.errors import BitstreamError, UnsupportedVersion
 from inrcodec.net.arch import Network
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import BELOW, LayeredArch
 
 NO_PRIOR = 0
 """The code of a base of zeros."""
@@ -80,13 +81,16 @@ def check_prior(prior: int, arch: GridArch | None = None) -> None:
 def fits(arch: GridArch) -> bool:
     """Whether priors are for such a network: as theirs but for the octaves and the channels."""
     theirs = PRIOR_ARCH
+    if isinstance(arch, LayeredArch):
+        arch = arch.base
     return replace(arch, finest=theirs.finest, coarsest=theirs.coarsest, outputs=theirs.outputs) == theirs
 
 
 def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
     """What symbols times steps are added to, by tensor name.
 
-    Grids coarser than a prior knows are taken to be like its coarsest; one channel is the mean of three.
+    Grids coarser than a prior knows are taken to be like its coarsest; one channel is the mean of three; refinements
+    start from the context model of the base.
 
     Args:
         arch: the network.
@@ -118,7 +122,20 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
         del base["U"]
     if arch.outputs == 1:
         _to_gray(base, theirs)
+    if isinstance(arch, LayeredArch) and arch.refinements:
+        base |= _refining(base, arch)
     return base
+
+
+def _refining(base: dict[str, NDArray[np.float64]], arch: LayeredArch) -> dict[str, NDArray[np.float64]]:
+    """The context model of refinements: that of the base, blind to the layer below."""
+    found = {f"D{name[1:]}": values for name, values in base.items() if name[0] == "C"}
+    first = "D0" if arch.context else "D.out"
+    for name in {first, "D.out"}:
+        rows = len(found[name])
+        found[name] = np.concatenate([found[name], np.zeros((rows, len(BELOW)))], axis=1)
+    found["D.bias"] = np.tile(found["D.bias"], (arch.refinements, 1))
+    return found
 
 
 def _to_gray(base: dict[str, NDArray[np.float64]], theirs: GridArch) -> None:

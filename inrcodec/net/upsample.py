@@ -38,7 +38,7 @@ class Ladder:
         self,
         arch: GridArch,
         tensors: Mapping[str, Float],
-        latents: Sequence[NDArray[np.integer[Any]]],
+        latents: Sequence[NDArray[Any]],
         width: int,
         height: int,
     ) -> None:

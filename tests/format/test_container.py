@@ -96,7 +96,7 @@ def test_features() -> None:
         (_file(size=varint(768) + b"\xff\x00"), errors.BitstreamError, "height .* proper varint"),
         (_file(table=bytes([9]) + bytes(18)), errors.BitstreamError, "9 sections"),
         (_file(table=bytes([1, 0, 5])), errors.UnsupportedVersion, "unknown section 0 at byte 15"),
-        (_file(table=bytes([1, 7, 5])), errors.UnsupportedVersion, "unknown section 7 at byte 15"),
+        (_file(table=bytes([1, 8, 5])), errors.UnsupportedVersion, "unknown section 8 at byte 15"),
         (_file(table=bytes([2, 1, 3, 1, 2])), errors.BitstreamError, "SIREN is repeated or out of order"),
         (_file(table=bytes([2, 4, 3, 1, 2])), errors.BitstreamError, "SIREN is repeated or out of order"),
         (_file(table=bytes([2, 1, 3, 4, 0x82, 0])), errors.BitstreamError, "section HALVES .* proper varint"),

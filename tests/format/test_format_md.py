@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -24,7 +24,16 @@ from inrcodec.decoder import decode_pixels
 from inrcodec.errors import BitstreamError
 from inrcodec.format import container, varint
 from inrcodec.format.container import Header, Tag, read, write
-from inrcodec.format.sections import LAW_BYTES, GridHead, write_grid, write_laws, write_siren
+from inrcodec.format.cut import cut_at
+from inrcodec.format.sections import (
+    LAW_BYTES,
+    GridHead,
+    LayersHead,
+    write_grid,
+    write_laws,
+    write_layers,
+    write_siren,
+)
 from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
 from inrcodec.net import grid, upsample
@@ -32,6 +41,7 @@ from inrcodec.net.activations import ACTIVATE
 from inrcodec.net.arch import Arch
 from inrcodec.net.encoding import ENCODINGS, MAX_FREQUENCIES, MAX_HUNDREDTHS, MAX_NERF, MAX_SEED, Encoding
 from inrcodec.net.grid import ACTIVATIONS, GridArch
+from inrcodec.net.layered import BELOW, MAX_RATIO, MAX_REFINEMENTS, LayeredArch
 from inrcodec.net.prior import PRIOR_ARCH, priors
 
 MakeStream = Callable[..., Stream]
@@ -209,6 +219,30 @@ def test_grid_tensors(arch: GridArch) -> None:
         (name if "0" not in name else f"{name[0]}{k}", shape) for name in shapes for k, shape in enumerate(shapes[name])
     ]
     assert [(spec.name, spec.shape) for spec in arch.tensors()] == expected
+
+
+def test_layers_are_laid_out_as_their_table_says() -> None:
+    values = {"layers": b"\x24", "coded": b"\x07\x80", "waves": varint.varint(300)}
+    coded = tuple(k in (0, 1, 2, 15) for k in range(16))
+    rows = _table("LAYERS")
+    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, coded, 300))
+    assert f"(0 to {MAX_REFINEMENTS}), plus the ratio (2 to {MAX_RATIO})" in rows[0][2]
+    assert f"N + {len(BELOW)}" in _table("LAYERS", 1)[1][1]
+
+
+@pytest.mark.parametrize("arch", [LayeredArch(0, 3, 7, 2, (5, 6), refinements=2), LayeredArch(1, 1, context=())])
+def test_refining_tensors(arch: LayeredArch) -> None:
+    inputs, deep = arch.inputs + 9, arch.context[-1] if arch.context else 0
+    widths = (inputs, *arch.context)
+    shapes = {
+        "D0 .. D(D-1)": [(widths[k + 1], widths[k]) for k in range(len(arch.context))],
+        "D.out": [(2, deep + inputs)],
+        "D.bias": [(arch.refinements * arch.grids, sum(arch.context) + 2)],
+    }
+    assert [row[0] for row in _table("LAYERS", 1)] == list(shapes)
+    own = [(name if "0" not in name else f"D{k}", shape) for name in shapes for k, shape in enumerate(shapes[name])]
+    found = [(spec.name, spec.shape) for spec in arch.tensors()]
+    assert found == [*((spec.name, spec.shape) for spec in arch.base.tensors()), *own]
 
 
 def test_laws() -> None:
@@ -408,14 +442,49 @@ GRIDS = [
     ({"prior": 1}, PRIOR_ARCH),
     ({"prior": 4, "width": 11, "spread": 60.0}, replace(PRIOR_ARCH, finest=1, coarsest=8, outputs=1)),
     ({"prior": 5, "width": 4, "depth": 16}, replace(PRIOR_ARCH, coarsest=2)),
+    ({}, LayeredArch(0, 2, 12, 6, (4, 3), (5,), refinements=2)),
+    ({"width": 12}, LayeredArch(0, 1, 3, 1, (), (4,), outputs=1, refinements=1, ratio=3)),
+    ({"prior": 2, "width": 5, "cut": (9, 7)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=3), 2)),
+    ({"cut": (1, 5)}, LayeredArch(0, 2, 2, 1, (3,), (5,))),
 ]
+
+
+def _planes_by_the_page(
+    sections: Mapping[Tag, bytes], arch: GridArch, size: tuple[int, int], coder: Any, tensors: dict[str, Any],
+    code: dict[str, Any],
+) -> tuple[list[list[list[int]]], list[np.ndarray], float]:  # fmt: skip
+    """All grids of the stream, what each comes to with those below it, and the last layer's unit."""
+    planes: list[list[list[int]]] = []
+    sums: list[np.ndarray] = []
+    flags = [sections[Tag.GRID][-1] >> k & 1 for k in range(arch.grids)]
+    ratio, refinements, waves = 1, 0, 0
+    if Tag.LAYERS in sections:
+        first, *rest = sections[Tag.LAYERS]
+        refinements, ratio = first >> 4, first & 15
+        count = -(-refinements * arch.grids // 8)
+        flags += [rest[k // 8] >> k % 8 & 1 for k in range(refinements * arch.grids)]
+        waves = varint.Reader(bytes(rest[count:]), name="waves").varint("waves")
+    last = max(k for k, flag in enumerate(flags) if flag)
+    for k, flag in enumerate(flags):
+        rows, columns = arch.shapes(*size)[k % arch.grids]
+        own = planes[k - k % arch.grids :]
+        below, row = (None, None) if k < arch.grids else (sums[k - arch.grids].tolist(), k - arch.grids)
+        inputs = (coder, own, rows, columns, tensors, arch.context, arch.neighbours, arch.parents, below, row)
+        grid = code["decode_grid"](*inputs, waves if k == last else 0) if flag else [[0] * columns for _ in range(rows)]
+        planes.append(grid)
+        sums.append(np.array(grid) + (ratio * sums[k - arch.grids] if k >= arch.grids else 0))
+    return planes, sums, 1 / ratio**refinements
 
 
 @pytest.mark.parametrize(("kind", "arch"), GRIDS)
 def test_the_blocks_decode_grids(
     kind: dict[str, Any], arch: GridArch, make_grid_stream: MakeStream, code: dict[str, Any]
 ) -> None:
-    stream = make_grid_stream(arch, **kind)
+    stream = make_grid_stream(arch, **{key: value for key, value in kind.items() if key != "cut"})
+    if "cut" in kind:
+        stream = cut_at(stream, *kind["cut"])
+        assert isinstance(stream.arch, LayeredArch)
+        arch = stream.arch
     data = pack(stream)
     sections, header = read(data).sections, stream.header
     specs = arch.tensors()
@@ -430,15 +499,16 @@ def test_the_blocks_decode_grids(
     assert prior == kind.get("prior", 0)
     if prior:
         base = _base(prior, arch)
+        if isinstance(arch, LayeredArch) and arch.refinements:
+            blind = {name: np.hstack([base[name], np.zeros((len(base[name]), 9))]) for name in ("C0", "C.out")}
+            bias = np.vstack([base["C.bias"]] * arch.refinements)
+            base |= {"D0": blind["C0"], "D1": base["C1"], "D.out": blind["C.out"], "D.bias": bias}
         exact = {name: base[name] + part for name, part in exact.items()}
     tensors = {name: part.tolist() for name, part in exact.items()}
-    grids: list[list[list[int]]] = []
-    for k, (rows, columns) in enumerate(arch.shapes(header.width, header.height)):
-        coded = sections[Tag.GRID][-1] >> k & 1
-        inputs = (coder, grids, rows, columns, tensors, arch.context, arch.neighbours, arch.parents)
-        grids.append(code["decode_grid"](*inputs) if coded else [[0] * columns for _ in range(rows)])
+    planes, sums, unit = _planes_by_the_page(sections, arch, (header.width, header.height), coder, tensors, code)
     assert stream.latents is not None
-    assert grids == [plane.tolist() for plane in stream.latents]
+    assert planes == [plane.tolist() for plane in stream.latents]
+    grids = [(plane * unit).tolist() for plane in sums[-arch.grids :]]
 
     size = (header.width, header.height)
     stack = code["upsampled"](grids, tensors.get("U", []), *size, arch.finest, arch.coarsest)

@@ -1,0 +1,166 @@
+"""Layered files cut to fewer bytes, without a fit.
+
+What a file says comes in order of importance: networks, then the base from the coarsest grid to the finest, then layer
+by layer what refines it. A cut ends it behind any wave of any grid and leaves the rest as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inrcodec.coding.laplace import codes, costs
+from inrcodec.coding.law import Law
+from inrcodec.coding.neighbourhood import wave_count, wave_order
+from inrcodec.coding.symbols import Symbols
+from inrcodec.coding.wavefront import grid_laws
+from inrcodec.errors import InrError, TargetError
+from inrcodec.format.stream import Stream, pack
+from inrcodec.net.context import ContextModel
+from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A file that was cut.
+
+    Attributes:
+        stream: what is left.
+        data: its bytes.
+    """
+
+    stream: Stream
+    data: bytes
+
+
+def cut_to(stream: Stream, cap: int) -> Cut:
+    """The most of a file that fits.
+
+    Args:
+        stream: what the file says.
+        cap: bytes it may have.
+
+    Raises:
+        InrError: the file has no layers, and is larger.
+        TargetError: not even its networks fit.
+    """
+    data = pack(stream)
+    if len(data) <= cap:
+        return Cut(stream, data)
+    if not isinstance(stream.arch, LayeredArch):
+        raise InrError(f"a file of {len(data)} bytes without layers cannot be cut to {cap}; encode it with --scalable")
+    ends = _ends(stream)
+    found: dict[int, Cut] = {}
+
+    def at(place: int) -> Cut:
+        if place not in found:
+            plane, end = ends[place]
+            shorter = cut_at(stream, plane, end)
+            found[place] = Cut(shorter, pack(shorter))
+        return found[place]
+
+    place = _last_fitting(lambda place: len(at(place).data) <= cap, len(ends), _guess(stream, cap, len(data)))
+    if place is None:
+        raise TargetError(
+            f"{cap} bytes cannot hold the networks of this file; its shortest cut has {len(at(0).data)}",
+            smallest_bytes=len(at(0).data),
+        )
+    return at(place)
+
+
+def cut_at(stream: Stream, plane: int, end: int) -> Stream:
+    """What is left of a file that ends before a wave of a grid.
+
+    Args:
+        stream: what the file says; it has layers.
+        plane: the grid in coding order; those behind it are left out.
+        end: the first wave that is left out of it.
+    """
+    arch, weights = stream.arch, stream.weights
+    assert isinstance(arch, LayeredArch)
+    assert isinstance(weights, Symbols)
+    latents = list(stream.latents or ())
+    shape = latents[plane].shape
+    order, waves = wave_order(shape)
+    kept = latents[plane].copy().ravel()
+    kept[order[int(np.searchsorted(waves, end)) :]] = 0
+    latents[plane] = kept.reshape(shape)
+    whole = end >= wave_count(shape) or not kept.any()  # a grid of zeros is not in the stream
+    last = max((k for k in range(plane + 1) if latents[k].any()), default=0)
+    refinements = last // arch.grids
+    fewer: GridArch = replace(arch, refinements=refinements)
+    stop = None if whole else end
+    if not refinements and stop is None:
+        fewer = arch.base
+    latents = [grid if k <= plane else np.zeros_like(grid) for k, grid in enumerate(latents)][: fewer.planes]
+    return replace(stream, arch=fewer, weights=_of(weights, fewer), latents=tuple(latents), end=stop)
+
+
+def _of(weights: Symbols, arch: GridArch) -> Symbols:
+    """The weights that fewer layers need."""
+    known = {spec.name: k for k, spec in enumerate(weights.arch.tensors())}
+    laws: list[Law] = []
+    values: list[NDArray[np.int32]] = []
+    for spec in arch.tensors():
+        laws.append(weights.laws[known[spec.name]])
+        values.append(weights.values[known[spec.name]][: spec.shape[0]])
+    return Symbols(arch, tuple(laws), tuple(values), weights.prior)
+
+
+def _ends(stream: Stream) -> list[tuple[int, int]]:
+    """Every place where the file may end, the shortest first; only behind waves that say something."""
+    ends = [(0, 0)]
+    for plane, grid in enumerate(stream.latents or ()):
+        ends += [(plane, int(wave) + 1) for wave in _telling(grid)]
+    return ends
+
+
+def _guess(stream: Stream, cap: int, whole: int) -> int:
+    """About how many of those places fit, by what latents cost under their laws."""
+    assert isinstance(stream.arch, LayeredArch)
+    assert isinstance(stream.weights, Symbols)
+    model, latents = ContextModel(stream.arch, stream.weights.exact()), stream.latents or ()
+    sums: list[NDArray[np.float64]] = [np.zeros(1)]
+    before, refining = 0.0, zip(stream.arch.tensors(), stream.weights.tensor_bits(), strict=True)
+    for plane, grid in enumerate(latents):
+        if plane == stream.arch.grids:  # from here a second context model is in the file
+            before += sum(bits for spec, bits in refining if spec.name[0] == "D")
+        if not grid.any():
+            continue
+        laws = grid_laws(model, latents[:plane], grid)
+        rows, indices, places, _ = codes(grid.ravel().astype(np.int32), *laws)
+        bits = np.bincount(places, costs()[rows, indices], grid.size)
+        order, waves = wave_order(grid.shape)
+        by_wave = np.asarray(before + np.cumsum(np.bincount(waves, bits[order])), np.float64)
+        sums.append(by_wave[_telling(grid)])
+        before = float(by_wave[-1])
+    return int(np.searchsorted(np.concatenate(sums), before - 8 * (whole - cap)))
+
+
+def _telling(grid: NDArray[np.int32]) -> NDArray[np.intp]:
+    """The waves of a grid that have a latent other than 0."""
+    order, waves = wave_order(grid.shape)
+    return np.unique(waves[np.flatnonzero(grid.ravel()[order])])
+
+
+def _last_fitting(fits: Callable[[int], bool], count: int, guess: int) -> int | None:
+    """The last of ``count`` places that fits, found from a guess that is near it; None if not even the first does."""
+    low, high = -1, count  # the last that is known to fit, the first that is known not to
+    place, stride = min(max(guess, 0), count - 1), 1
+    while high - low > 1:
+        if fits(place):
+            low = place
+        else:
+            high = place
+        if low >= 0 and high < count:
+            place = (low + high) // 2
+        elif low < 0:
+            place = max(0, high - stride)
+        else:
+            place = min(count - 1, low + stride)
+        stride *= 4
+    return low if low >= 0 else None

@@ -1,0 +1,200 @@
+"""Files in layers: their stream, and what is left when they are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inrcodec.coding.neighbourhood import wave_count, wave_order
+from inrcodec.coding.symbols import Symbols
+from inrcodec.decoder import anatomy, decode_pixels, probe
+from inrcodec.errors import BitstreamError, InrError, TargetError, Truncated
+from inrcodec.format.container import Tag, read, write
+from inrcodec.format.cut import cut_at, cut_to
+from inrcodec.format.sections import LayersHead, read_layers, write_layers
+from inrcodec.format.stream import Stream, overhead, pack, unpack
+from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
+
+MakeStream = Callable[..., Stream]
+
+ARCH = LayeredArch(0, 2, 3, 2, (4,), (5,), refinements=2)
+ARCHES = st.builds(
+    LayeredArch,
+    finest=st.integers(0, 2),
+    coarsest=st.integers(2, 4),
+    neighbours=st.integers(1, 14),
+    parents=st.integers(0, 11),
+    context=st.lists(st.integers(1, 8), max_size=2).map(tuple),
+    hidden=st.lists(st.integers(1, 8), max_size=2).map(tuple),
+    outputs=st.sampled_from([1, 3]),
+    refinements=st.integers(1, 3),
+    ratio=st.integers(2, 4),
+)
+SIDES = st.sampled_from([1, 2, 3, 7, 16, 31])
+
+
+def _latents(stream: Stream) -> list[list[list[int]]]:
+    return [plane.tolist() for plane in stream.latents or ()]
+
+
+@given(ARCHES, SIDES, SIDES, st.sampled_from([0, 0.05, 1]), st.integers(0, 9))
+@settings(max_examples=60)
+def test_what_was_packed_is_unpacked_and_packs_to_the_same_bytes(
+    make_grid_stream: MakeStream, arch: LayeredArch, width: int, height: int, density: float, seed: int
+) -> None:
+    stream = make_grid_stream(arch, width=width, height=height, density=density, seed=seed)
+    data = pack(stream)
+    back = unpack(data)
+    assert (back.arch, back.end, _latents(back)) == (arch, None, _latents(stream))
+    assert pack(back) == data
+    assert len(anatomy(data)) == len(arch.tensors()) + arch.planes
+
+
+def test_overhead_is_everything_but_weights_and_latents(make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(ARCH, width=40, height=30)
+    data = pack(stream)
+    payload = len(read(data).sections[Tag.SYMBOLS])
+    assert overhead(stream.header, ARCH, payload) == len(data) - payload
+
+
+def test_every_wave_is_a_place_to_cut(make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(ARCH, width=6, height=4)
+    sizes = []
+    for plane, grid in enumerate(stream.latents or ()):
+        for end in range(wave_count(grid.shape) + 1):
+            data = pack(cut := cut_at(stream, plane, end))
+            sizes.append(len(data))
+            back = unpack(data)
+            assert (back.arch, back.end, _latents(back)) == (cut.arch, cut.end, _latents(cut))
+            assert pack(back) == data
+            assert decode_pixels(data).array.shape == (4, 6, 3)
+            order, waves = wave_order(grid.shape)
+            known = order[waves < end]
+            if plane < len(back.latents or ()):
+                assert back.latents is not None
+                assert np.array_equal(back.latents[plane].ravel()[known], grid.ravel()[known])
+    assert sizes[-1] == len(pack(stream))
+    assert np.corrcoef(np.arange(len(sizes)), sizes)[0, 1] > 0.9
+
+
+def test_a_base_alone_is_an_ordinary_file(make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(ARCH, width=20, height=14)
+    base = cut_at(stream, 2, wave_count((14, 20)))
+    assert base.arch == ARCH.base
+    assert Tag.LAYERS not in read(pack(base)).sections
+    assert isinstance(base.weights, Symbols)
+    assert [spec.name[0] for spec in base.weights.arch.tensors()].count("D") == 0
+
+
+@pytest.mark.parametrize("prior", [0, 2])
+def test_the_most_that_fits(make_grid_stream: MakeStream, prior: int) -> None:
+    arch = ARCH if not prior else LayeredArch(0, 6, 14, 11, (24, 24), (24, 24), refinements=2)
+    stream = make_grid_stream(arch, width=50, height=40, prior=prior)
+    whole = pack(stream)
+    networks = len(pack(cut_at(stream, 0, 0)))
+    assert isinstance(stream.weights, Symbols)
+    refining = [spec.name[0] == "D" for spec in arch.tensors()]
+    networks_of_a_layer = np.dot(refining, stream.weights.tensor_bits()) / 8  # which come at one go
+    for cap in np.linspace(networks, len(whole), 9).astype(int).tolist():
+        cut = cut_to(stream, cap)
+        assert cut.data == pack(cut.stream)
+        assert len(cut.data) <= cap
+        assert len(cut.data) > 0.97 * cap - 25 - networks_of_a_layer
+        assert cut_to(cut.stream, cap).data == cut.data
+        assert decode_pixels(whole, max_bytes=cap).array.tolist() == decode_pixels(cut.data).array.tolist()
+    assert cut_to(stream, len(whole)).data == whole
+    smaller = cut_to(stream, len(whole) // 2)
+    assert cut_to(cut_to(stream, len(whole) * 3 // 4).stream, len(whole) // 2).data == smaller.data
+    with pytest.raises(TargetError, match="its shortest cut has") as caught:
+        cut_to(stream, networks - 1)
+    assert caught.value.smallest_bytes == networks
+
+
+def test_files_without_layers_cannot_be_cut(make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(ARCH.base)
+    size = len(pack(stream))
+    assert cut_to(stream, size).data == pack(stream)
+    with pytest.raises(InrError, match="--scalable"):
+        cut_to(stream, size - 1)
+
+
+def _with_layers(stream: Stream, head: LayersHead) -> bytes:
+    container = read(pack(stream))
+    return write(container.header, {**container.sections, Tag.LAYERS: write_layers(head)})
+
+
+ALL = (True,) * 6
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "words"),
+    [
+        (b"", Truncated, "layers"),
+        (b"\x22", Truncated, "flags"),
+        (b"\x22\x3f", BitstreamError, "waves"),
+        (b"\x22\x7f\x00", BitstreamError, "others set"),
+        (b"\x22\x3f\x00\x00", BitstreamError, "too many"),
+        (b"\x42\x3f\x00", BitstreamError, "4 refinements"),
+        (b"\x21\x3f\x00", BitstreamError, "factor of 1"),
+        (b"\x25\x3f\x00", BitstreamError, "factor of 5"),
+        (b"\x02\x00", BitstreamError, "no layers"),
+    ],
+)
+def test_what_is_wrong_is_named(body: bytes, error: type[BitstreamError], words: str) -> None:
+    with pytest.raises(error, match=words):
+        read_layers(body, ARCH.base)
+
+
+def test_cuts_that_are_none_are_refused(make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(ARCH, width=20, height=14)
+    whole = wave_count((14, 20))
+    for end in (whole, whole + 1, 1 << 20):
+        with pytest.raises(BitstreamError, match="no grid ends before wave"):
+            unpack(_with_layers(stream, LayersHead(2, 2, ALL, end)))
+    with pytest.raises(BitstreamError):  # the stream goes on
+        unpack(_with_layers(stream, LayersHead(2, 2, ALL, whole - 9)))
+    with pytest.raises(ValueError, match="beyond wave 5"):
+        pack(replace(stream, end=5))
+
+
+def test_layers_need_grids(make_stream: MakeStream) -> None:
+    container = read(pack(make_stream()))
+    with pytest.raises(BitstreamError, match="do not make a picture"):
+        unpack(write(container.header, {**container.sections, Tag.LAYERS: write_layers(LayersHead(2, 2, ALL))}))
+
+
+def test_sums_over_the_bound_are_refused(make_grid_stream: MakeStream) -> None:
+    arch = LayeredArch(0, 0, 1, 0, (), (), refinements=1, ratio=4)
+    stream = make_grid_stream(arch, width=1, height=1)
+    large = replace(stream, latents=(np.array([[1500]], np.int32), np.array([[7]], np.int32)))
+    with pytest.raises(ValueError, match="over 4095"):
+        pack(large)
+    fine = pack(replace(large, latents=(np.array([[1000]], np.int32), np.array([[7]], np.int32))))
+    container = read(fine)
+    assert unpack(fine).latents is not None
+    four = replace(arch, ratio=2)
+    sections = {**container.sections, Tag.LAYERS: write_layers(LayersHead(1, four.ratio, (True,)))}
+    assert _latents(unpack(write(container.header, sections))) != []  # whatever it says, it is within bounds
+
+
+def test_parts_of_the_file_are_named(make_grid_stream: MakeStream) -> None:
+    data = pack(make_grid_stream(ARCH, width=20, height=14))
+    names = [part.name for part in anatomy(data)]
+    assert names[-9:] == [*(f"grid 1:{k}" for k in (4, 2, 1)), *(f"layer {n} 1:{k}" for n in (1, 2) for k in (4, 2, 1))]
+    assert [part.step for part in anatomy(data)][-9:] == [1.0] * 3 + [0.5] * 3 + [0.25] * 3
+    assert "layers" in [section.name for section in probe(data).sections]
+    assert probe(data).arch.endswith("in 3 layers")
+
+
+def test_small_drawings_of_layered_files(make_grid_stream: MakeStream) -> None:
+    from inrcodec.decoder import View
+
+    data = pack(make_grid_stream(ARCH, width=40, height=32))
+    assert decode_pixels(data, View(scale=0.25)).array.shape == (8, 10, 3)
+    assert isinstance(unpack(data).arch, GridArch)
