@@ -113,6 +113,7 @@ def rate(
     slot: Ints,
     part: Ints,
     grids: Ints,
+    sources: Ints,
     levels: int,
     seen: Ints,
     latents: Floats,
@@ -137,9 +138,10 @@ def rate(
         slot: grid, first row, one past the last, rows a strip.
         part: where the slot keeps gradients of latents; like all that follows of the plan's.
         grids: first latent, rows and columns.
+        sources: which of the grids each level is.
         levels: how many grids a context sees, its own included.
         seen: level, rows down and columns right of every value of a context.
-        latents: of all grids, flat.
+        latents: of all grids, flat; the layer's own first.
         w: weights, see :meth:`ContextPlan.extended`.
         fan: inputs and outputs of the layers.
         w_at: where each layer's matrix begins in ``w``.
@@ -170,7 +172,7 @@ def rate(
         rows = min(strip, stop - first)
         positions, scales = tile_size + room, tile_size + room + rows * stride + TILE
         fill(buffer, mask + rows * stride, TILE, _ZERO)
-        begin(buffer, latents, grids, grid, level_at, first, rows, back_room)
+        begin(buffer, latents, grids, sources, level_at, first, rows, back_room)
         for t in range(0, rows * stride, TILE):
             _forth(buffer, from_at, t, w, fan, w_at, b_at, h_at, z_at)
             copy(buffer, law + LATENT * TILE, buffer, own + t, TILE)
@@ -189,9 +191,9 @@ def rate(
                 copy(buffer, scales + t, buffer, law + LOG_SCALE * TILE, TILE)
         total += _bits(buffer, law + BITS * TILE)
         if pull:
-            end(buffer, grids, grid, level_at, first, rows, room, part, parts)
+            end(buffer, grids, sources, level_at, first, rows, room, part, parts)
         if len(laws) > 0:
             to = grids[grid, 0] + first * width
             keep(laws, to, buffer, positions, rows, width)
-            keep(laws, len(latents) + to, buffer, scales, rows, width)
+            keep(laws, len(laws) // 2 + to, buffer, scales, rows, width)
     return total

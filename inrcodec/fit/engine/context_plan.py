@@ -3,7 +3,8 @@
 A grid is cut into *slots*, bands of rows whose gradients are summed apart, and a slot into *strips*, few enough rows to
 stay in cache. Inside a strip rows lie one after the other with ``GAP`` zeros between them, and coarser grids are
 repeated to the same size and layout: every value of a context then lies at a fixed distance from its latent, and a
-tile is a run of ``TILE`` places, whatever the width of the grid.
+tile is a run of ``TILE`` places, whatever the width of the grid. A refinement's contexts see one level more: what the
+layer below comes to.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from inrcodec.fit.engine.micro import LANES, ORDER, OUTER_A, OUTER_B
 from inrcodec.fit.engine.plan import _balanced
 from inrcodec.net.grid import CAUSAL, PARENTS, GridArch
+from inrcodec.net.layered import BELOW as UNDER
+from inrcodec.net.layered import LayeredArch
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -30,12 +33,20 @@ SLACK = 16
 TAIL = 2 * TILE
 """Places after them: the rest of the last tile, and what its contexts reach."""
 
-LEVELS = 1 + max(up for up, _, _ in PARENTS)
-"""The grid itself and the coarser ones that contexts see."""
-ABOVE = (max(-dy for dy, _ in CAUSAL), *(max(-dy << k for up, dy, _ in PARENTS if up == k) for k in range(1, LEVELS)))
+UNDERNEATH = 1 + max(up for up, _, _ in PARENTS)
+"""The level of the layer below, behind the grid itself and the coarser ones that contexts see."""
+LEVELS = UNDERNEATH + 1
+_UPS = range(1, UNDERNEATH)
+ABOVE = (
+    max(-dy for dy, _ in CAUSAL),
+    *(max(-dy << k for up, dy, _ in PARENTS if up == k) for k in _UPS),
+    max(-dy for dy, _ in UNDER),
+)
 """Rows above a strip that its contexts see, of every level, coarser ones repeated."""
-BELOW = (0, *(max(dy << k for up, dy, _ in PARENTS if up == k) for k in range(1, LEVELS)))
+BELOW = (0, *(max(dy << k for up, dy, _ in PARENTS if up == k) for k in _UPS), max(dy for dy, _ in UNDER))
 """Rows below a strip that its contexts see."""
+NOWHERE = -1
+"""The source of a level that a grid does not have."""
 
 POSITION, LOG_SCALE, LATENT, VALID, BITS, PULL, LAW_ROWS = range(7)
 """Rows of a tile around the law: the last layer's outputs (later their gradients), the latents, ones where a place
@@ -46,12 +57,14 @@ _STRIP, _SLOT, _MAX_SLOTS = 1024, 16384, 64
 
 
 class ContextPlan:
-    """The layout of one architecture and picture size; see :func:`context_plan`.
+    """The layout of one layer of an architecture and picture size; see :func:`context_plan`.
 
     Attributes:
         total: all weights of the architecture.
-        latents: of all grids.
-        grids: ``(grids, 3)``: first latent, rows and columns.
+        latents: of the layer's grids.
+        values: those, and where there is a layer below, as many of it behind them.
+        grids: ``(grids, 3)``: first value, rows and columns, of the layer's grids, then of those below.
+        sources: ``(grids of the layer, LEVELS)``: which of the grids a level is, or ``NOWHERE``.
         seen: ``(inputs, 3)``: level, rows down and columns right of every value of a context, in latents of the grid.
         levels: how many levels contexts see.
         fan: ``(layers, 2)``: inputs and outputs.
@@ -71,32 +84,48 @@ class ContextPlan:
         buffer_size: floats of a worker's memory: a tile, a strip, its gradients, and which places hold a latent.
     """
 
-    def __init__(self, arch: GridArch, width: int, height: int) -> None:
-        self.arch = arch
-        shapes = arch.shapes(width, height)
+    def __init__(self, arch: GridArch, width: int, height: int, layer: int) -> None:
+        self.arch, self.layer = arch, layer
+        shapes = arch.shapes(width, height) * (2 if layer else 1)
         starts = list(accumulate((rows * columns for rows, columns in shapes), initial=0))
-        self.total, self.latents = arch.params, starts[-1]
+        self.total, self.latents, self.values = arch.params, starts[len(shapes) if not layer else arch.grids], starts[-1]
         self.grids = np.array([(at, *shape) for at, shape in zip(starts, shapes, strict=False)], np.int64)
         seen = [(0, *place) for place in CAUSAL[: arch.neighbours]]
         seen += [(up, dy << up, dx << up) for up, dy, dx in PARENTS[: arch.parents]]
-        self.seen, self.levels = np.array(seen, np.int64), 1 + max(up for up, _, _ in seen)
+        if layer:
+            seen += [(UNDERNEATH, dy, dx) for dy, dx in UNDER]
+        self.seen, self.levels = np.array(seen, np.int64), 1 + max(level for level, _, _ in seen)
+        self.sources = np.full((arch.grids, LEVELS), NOWHERE, np.int64)
+        for grid in range(arch.grids):
+            for up in range(min(grid + 1, UNDERNEATH, self.levels)):
+                self.sources[grid, up] = grid - up
+            if layer:
+                self.sources[grid, UNDERNEATH] = arch.grids + grid
         self._lay_weights()
         self._lay_tile()
         self._sources, self.gradient_size = self._find_sources()
         self._cut()
 
     def _lay_weights(self) -> None:
-        context, inputs = self.arch.context, self.arch.inputs
-        fan = list(self.arch.context_fan())
-        self.fan = np.array(fan, np.int64)
+        arch, context = self.arch, self.arch.context
+        rows, first = arch.grids, 0
+        if self.layer:
+            assert isinstance(arch, LayeredArch)
+            fan, rows = list(arch.refining_fan()), arch.refinements * arch.grids
+            self._from = sum(spec.size for spec in arch.base.tensors())
+            first = (self.layer - 1) * arch.grids
+        else:
+            fan, self._from = list(arch.context_fan()), 0
+        self.fan, self.inputs = np.array(fan, np.int64), fan[0][0]
         *matrices, self._bias_at = accumulate((a * b for a, b in fan), initial=0)
         self.w_at = np.array(matrices, np.int64)
         self._biases = sum(context) + 2
         self._shifts = np.array([0, *accumulate(context)], np.int64)
-        self.b_at = self._bias_at + np.arange(self.arch.grids)[:, None] * self._biases + self._shifts
-        self._weights = self._bias_at + self.arch.grids * self._biases
+        self._rows = range(first, first + arch.grids)
+        self.b_at = self._bias_at + np.array(self._rows)[:, None] * self._biases + self._shifts
+        self._weights = self._bias_at + rows * self._biases
         self._first, self._last = (context[0], context[-1]) if context else (0, 0)
-        additions = [self._weights, 2 * self._last, (self._first + 2) * inputs]
+        additions = [self._weights, 2 * self._last, (self._first + 2) * self.inputs]
         self.tail_at = np.array(list(accumulate(additions)), np.int64)
 
     def _lay_tile(self) -> None:
@@ -106,7 +135,7 @@ class ContextPlan:
             h_at.append(row)
             row += hidden + (k + 1 < len(context))  # no ones between the last hidden layer and the context
         h_at[0] = row
-        row += self.arch.inputs + 1
+        row += self.inputs + 1
         z_at = [0] * (len(context) + 1)
         for k in reversed(range(len(context))):
             z_at[k] = row
@@ -114,7 +143,7 @@ class ContextPlan:
         z_at[-1] = row
         row += LAW_ROWS
         self.h_at, self.z_at, self.pull_at = np.array(h_at) * TILE, np.array(z_at) * TILE, row * TILE
-        self.tile_size = (row + self.arch.inputs) * TILE
+        self.tile_size = (row + self.inputs) * TILE
 
     def _find_sources(self) -> tuple[Ints, int]:
         """Where the kernels leave the sums of all matrices, then of one grid's biases, which are those of the ones."""
@@ -142,12 +171,12 @@ class ContextPlan:
         parts: list[tuple[int, int, int]] = []
         enough = max(_SLOT, self.latents // _MAX_SLOTS)
         self.part_size = self.room = mask = 0
-        for grid, (_, rows, columns) in enumerate(self.grids.tolist()):
+        for grid, (_, rows, columns) in enumerate(self.grids[: self.arch.grids].tolist()):
             stride = columns + GAP
             strip = 8 * -(-_STRIP // (8 * stride))  # whole rows of all coarser grids
             band = strip * -(-enough // (strip * stride))
             strip = min(strip, rows)
-            self.room = max(self.room, sum(strip_size(k, strip, stride) for k in range(LEVELS)))
+            self.room = max(self.room, sum(strip_size(k, strip, stride) for k in range(self.levels)))
             mask = max(mask, strip * stride + TILE)
             for first in range(0, rows, band):
                 last = min(rows, first + band)
@@ -159,12 +188,13 @@ class ContextPlan:
 
     def _part(self, grid: int, level: int, first: int, last: int) -> tuple[int, int, int]:
         """Room for the gradients that rows ``first .. last - 1`` send to a level: where, its first row, rows."""
-        at = self.part_size
-        if level > grid or level >= self.levels:
+        at, source = self.part_size, int(self.sources[grid, level])
+        if source == NOWHERE:
             return at, 0, 0
-        _, rows, columns = self.grids[grid - level].tolist()
-        top = max(0, (first - ABOVE[level]) >> level)
-        count = min(rows, ((last - 1 + BELOW[level]) >> level) + 1) - top
+        _, rows, columns = self.grids[source].tolist()
+        up = octaves_up(level)
+        top = max(0, (first - ABOVE[level]) >> up)
+        count = min(rows, ((last - 1 + BELOW[level]) >> up) + 1) - top
         self.part_size += count * columns
         return at, top, count
 
@@ -174,30 +204,32 @@ class ContextPlan:
         They are the part of the last matrix that leads back to the last hidden layer, the one that leads back to the
         context from the first layer and the last, transposed, and the zeros where that sum starts.
         """
-        inputs = self.arch.inputs
+        inputs, flat = self.inputs, flat[self._from : self._from + self._weights]
         out = flat[self.w_at[-1] : self._bias_at].reshape(2, -1)
         both = np.concatenate([flat[: self._first * inputs].reshape(self._first, inputs), out[:, self._last :]])
         zeros = np.zeros(inputs, np.float32)
-        return np.concatenate([flat[: self._weights], out[:, : self._last].ravel(), both.T.ravel(), zeros])
+        return np.concatenate([flat, out[:, : self._last].ravel(), both.T.ravel(), zeros])
 
     def gather(self, sums: Floats) -> Floats:
         """The flat gradient of all weights from the slots' sums ``(slots, gradient_size)``, added in order."""
         gradient = np.zeros(self.total, np.float32)
+        own = gradient[self._from : self._from + self._weights]
         with np.errstate(over="ignore", invalid="ignore"):  # a fit that diverges is no reason for numpy to warn
             found = sums[:, self._sources]
-            gradient[: self._bias_at] = found[:, : self._bias_at].sum(0)
-            for grid, biases in enumerate(gradient[self._bias_at : self._weights].reshape(-1, self._biases)):
-                biases[:] = found[self.slots[:, 0] == grid, self._bias_at :].sum(0)
+            own[: self._bias_at] = found[:, : self._bias_at].sum(0)
+            biases = own[self._bias_at :].reshape(-1, self._biases)
+            for grid, row in enumerate(self._rows):
+                biases[row] = found[self.slots[:, 0] == grid, self._bias_at :].sum(0)
         return gradient
 
     def join(self, parts: Floats) -> Floats:
-        """The gradient of all latents from the slots' parts, added in order."""
-        pull = np.zeros(self.latents, np.float32)
+        """The gradient of all values from the slots' parts, added in order."""
+        pull = np.zeros(self.values, np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
             for (grid, _, _, _), levels in zip(self.slots.tolist(), self.parts.tolist(), strict=True):
                 for k, (at, top, rows) in enumerate(levels):
                     if rows:
-                        start, _, columns = self.grids[grid - k].tolist()
+                        start, _, columns = self.grids[self.sources[grid, k]].tolist()
                         first, count = start + top * columns, rows * columns
                         pull[first : first + count] += parts[at : at + count]
         return pull
@@ -207,12 +239,17 @@ class ContextPlan:
         return tuple(float(values[self.slots[:, 0] == grid].sum()) for grid in range(self.arch.grids))
 
 
+def octaves_up(level: int) -> int:
+    """How many octaves a level is coarser than the grid."""
+    return 0 if level == UNDERNEATH else level
+
+
 def strip_size(level: int, rows: int, stride: int) -> int:
     """Floats of one level of a strip."""
     return SLACK + (ABOVE[level] + rows + BELOW[level]) * stride + TAIL
 
 
 @lru_cache(maxsize=64)
-def context_plan(arch: GridArch, width: int, height: int) -> ContextPlan:
-    """The layout of an architecture at a picture size; made once for each."""
-    return ContextPlan(arch, width, height)
+def context_plan(arch: GridArch, width: int, height: int, layer: int = 0) -> ContextPlan:
+    """The layout of a layer of an architecture at a picture size; made once for each. The base is layer 0."""
+    return ContextPlan(arch, width, height, layer)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from inrcodec.fit.engine.activations import FLAGS
-from inrcodec.fit.engine.context_plan import ABOVE, BELOW, GAP, SLACK, TAIL
+from inrcodec.fit.engine.context_plan import ABOVE, BELOW, GAP, SLACK, TAIL, UNDERNEATH
 from inrcodec.fit.engine.kernel import Floats, Ints
 
 _ZERO = np.float32(0.0)
@@ -130,14 +130,14 @@ def find(level_at: Ints, from_at: Ints, seen: Ints, at: int, rows: int, stride: 
 
 @njit(fastmath=FLAGS, nogil=True, boundscheck=False)
 def begin(
-    buffer: Floats, latents: Floats, grids: Ints, grid: int, level_at: Ints, first: int, rows: int, room: int
+    buffer: Floats, latents: Floats, grids: Ints, sources: Ints, level_at: Ints, first: int, rows: int, room: int
 ) -> None:
     """Lay out all levels, zeros for one that does not exist, and zeros ``room`` further on for gradients, if not 0."""
-    width = grids[grid, 2]
+    width = grids[sources[0], 2]
     for k in range(len(level_at)):
-        count = ABOVE[k] + rows + BELOW[k]
-        if k <= grid:
-            lay(latents, grids[grid - k], k, first - ABOVE[k], count, width, buffer, level_at[k])
+        count, up = ABOVE[k] + rows + BELOW[k], 0 if k == UNDERNEATH else k
+        if sources[k] >= 0:
+            lay(latents, grids[sources[k]], up, first - ABOVE[k], count, width, buffer, level_at[k])
         else:
             fill(buffer, level_at[k], SLACK + count * (width + GAP) + TAIL, _ZERO)
         if room > 0:
@@ -146,12 +146,15 @@ def begin(
 
 @njit(fastmath=FLAGS, nogil=True, boundscheck=False)
 def end(
-    buffer: Floats, grids: Ints, grid: int, level_at: Ints, first: int, rows: int, room: int, part: Ints, parts: Floats
-) -> None:
+    buffer: Floats, grids: Ints, sources: Ints, level_at: Ints, first: int, rows: int, room: int, part: Ints,
+    parts: Floats,
+) -> None:  # fmt: skip
     """The gradients of all levels go where the slot keeps them."""
-    for k in range(min(len(level_at), grid + 1)):
-        top, count = first - ABOVE[k], ABOVE[k] + rows + BELOW[k]
-        fold(buffer, level_at[k] + room, k, top, count, grids[grid, 2], grids[grid - k, 2], part[k], parts)
+    for k in range(len(level_at)):
+        top, count, up = first - ABOVE[k], ABOVE[k] + rows + BELOW[k], 0 if k == UNDERNEATH else k
+        if sources[k] >= 0:
+            width, columns = grids[sources[0], 2], grids[sources[k], 2]
+            fold(buffer, level_at[k] + room, up, top, count, width, columns, part[k], parts)
 
 
 @njit(fastmath=FLAGS, nogil=True, boundscheck=False)

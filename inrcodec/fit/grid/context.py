@@ -18,6 +18,7 @@ from inrcodec.fit.engine.context_kernel import rate
 from inrcodec.fit.engine.context_plan import ContextPlan, context_plan
 from inrcodec.fit.engine.fused import _buffer, _flat, each
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
 
 
 def _run(
@@ -38,9 +39,9 @@ def _run(
     def work(turn: int) -> None:
         k = slots - 1 - turn  # the finest grid's are the largest: small ones at the end keep all threads busy
         bits[k] = rate(
-            layout.slots[k], layout.parts[k], layout.grids, layout.levels, layout.seen, values, w, layout.fan,
-            layout.w_at, layout.b_at[layout.slots[k, 0]], layout.tail_at, layout.h_at, layout.z_at, layout.pull_at,
-            layout.tile_size, layout.room, _buffer(layout.buffer_size), sums[k], parts, laws,
+            layout.slots[k], layout.parts[k], layout.grids, layout.sources[layout.slots[k, 0]], layout.levels,
+            layout.seen, values, w, layout.fan, layout.w_at, layout.b_at[layout.slots[k, 0]], layout.tail_at,
+            layout.h_at, layout.z_at, layout.pull_at, layout.tile_size, layout.room, _buffer(layout.buffer_size), sums[k], parts, laws,
         )  # fmt: skip
 
     each(slots, work)
@@ -67,14 +68,13 @@ class _LatentBits(torch.autograd.Function):
         return gradient * upstream[0] if ctx.weigh else None, pulled * upstream[0] if ctx.pull else None, None
 
 
-def _check(arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor) -> ContextPlan:
-    layout = context_plan(arch, width, height)
+def _check(layout: ContextPlan, flat: Tensor, latents: Tensor) -> ContextPlan:
     if flat.dtype != torch.float32 or latents.dtype != torch.float32:
         raise TypeError(f"the kernels take float32, not {flat.dtype} and {latents.dtype}")
     if flat.shape != (layout.total,):
         raise ValueError(f"this architecture has {layout.total} weights, not {tuple(flat.shape)}")
-    if latents.shape != (layout.latents,):
-        raise ValueError(f"these grids have {layout.latents} latents, not {tuple(latents.shape)}")
+    if latents.shape != (layout.values,):
+        raise ValueError(f"these grids have {layout.values} latents, not {tuple(latents.shape)}")
     return layout
 
 
@@ -88,15 +88,37 @@ def latent_bits(arch: GridArch, width: int, height: int, flat: Tensor, latents: 
         flat: ``(arch.params,)`` float32, all tensors in file order; only the context model's have a gradient.
         latents: ``(arch.latents(width, height),)`` float32, grid by grid, coarsest first.
     """
-    layout = _check(arch, width, height, flat, latents)
+    return _bits(_check(context_plan(arch, width, height), flat, latents), flat, latents)
+
+
+def _bits(layout: ContextPlan, flat: Tensor, latents: Tensor) -> Tensor:
     if not torch.is_grad_enabled():  # which a function that is differentiated by hand cannot see
         flat, latents = flat.detach(), latents.detach()
     return _LatentBits.apply(flat, latents, layout)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def refining_bits(
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+) -> Tensor:
+    """Bits of a refinement, a scalar differentiable in weights, its latents and what the layer below comes to.
+
+    Args:
+        arch: the architecture.
+        layer: which one, from 1.
+        width: of the picture.
+        height: of the picture.
+        flat: as of :func:`latent_bits`.
+        latents: of the layer, ``(arch.latents(width, height),)`` float32.
+        below: what the layer below comes to, of the same shape.
+    """
+    layout = context_plan(arch, width, height, layer)
+    both = torch.cat([latents, below])
+    return _bits(_check(layout, flat, both), flat, both)
+
+
 def grid_bits(arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor) -> tuple[float, ...]:
     """Bits of every grid, coarsest first; arguments as of :func:`latent_bits`."""
-    layout = _check(arch, width, height, flat, latents)
+    layout = _check(context_plan(arch, width, height), flat, latents)
     return layout.grid_sums(_run(layout, flat, latents)[0])
 
 
@@ -104,6 +126,6 @@ def grid_laws(
     arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Position and bounded log-scale of every latent's law, flat; arguments as of :func:`latent_bits`."""
-    layout = _check(arch, width, height, flat, latents)
+    layout = _check(context_plan(arch, width, height), flat, latents)
     laws = _run(layout, flat, latents, law=True)[3]
     return laws[: layout.latents], laws[layout.latents :]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inrcodec.fit.engine import ENGINES
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
 
 
 class GridEngine(Protocol):
@@ -18,6 +19,11 @@ class GridEngine(Protocol):
 
     def latent_bits(self, arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor, /) -> Tensor:
         """Bits of all latents, a scalar, from weights ``(params,)`` and latents ``(latents,)``."""
+
+    def refining_bits(
+        self, arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor, /
+    ) -> Tensor:
+        """Bits of a refinement, a scalar, from its latents and what the layer below comes to, each ``(latents,)``."""
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor, /) -> Tensor:
         """Mean squared error against ``target`` ``(outputs, height, width)``, a scalar."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from inrcodec.fit.grid import reference
 from inrcodec.fit.softround import noisy_soft_round
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
 
 
 def tensors_of(arch: GridArch, flat: Tensor) -> dict[str, Tensor]:
@@ -37,6 +38,14 @@ def planes_of(arch: GridArch, width: int, height: int, latents: Tensor) -> list[
 def latent_bits(arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor) -> Tensor:
     """Bits of all latents; see :func:`inrcodec.fit.grid.context.latent_bits`."""
     return reference.latent_bits(arch, tensors_of(arch, flat), planes_of(arch, width, height, latents))
+
+
+def refining_bits(
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+) -> Tensor:
+    """Bits of a refinement; see :func:`inrcodec.fit.grid.context.refining_bits`."""
+    planes, under = (planes_of(arch, width, height, values) for values in (latents, below))
+    return reference.refining_bits(arch, layer, tensors_of(arch, flat), planes, under)
 
 
 def mse(arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inrcodec.net.grid import CAUSAL, PARENTS, GridArch
+from inrcodec.net.layered import BELOW, LayeredArch
 from inrcodec.net.upsample import BICUBIC, UNIT
 
 LOWEST, HIGHEST = -5.0, 6.0
@@ -50,16 +51,43 @@ def contexts(arch: GridArch, planes: Sequence[Tensor], grid: int) -> Tensor:
 
 def laws(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], grid: int) -> tuple[Tensor, Tensor]:
     """Position and log-scale of the Laplace law of every latent of a grid, each ``(rows, columns)``."""
-    context = contexts(arch, planes, grid)
-    flat = context.reshape(arch.inputs, -1)
-    biases = torch.split(tensors["C.bias"][grid], [*arch.context, 2])
+    return _laws(arch, tensors, contexts(arch, planes, grid), "C", grid)
+
+
+def _laws(
+    arch: GridArch, tensors: Mapping[str, Tensor], context: Tensor, letter: str, row: int
+) -> tuple[Tensor, Tensor]:
+    flat = context.flatten(1)
+    biases = torch.split(tensors[f"{letter}.bias"][row], [*arch.context, 2])
     h = flat
     for k, bias in enumerate(biases[:-1]):
-        h = functional.relu(tensors[f"C{k}"] @ h + bias[:, None])
+        h = functional.relu(tensors[f"{letter}{k}"] @ h + bias[:, None])
     seen = torch.cat([h, flat]) if arch.context else flat
-    out = tensors["C.out"] @ seen + biases[-1][:, None]
-    position, log_scale = out.reshape(2, *planes[grid].shape)
+    out = tensors[f"{letter}.out"] @ seen + biases[-1][:, None]
+    position, log_scale = out.reshape(2, *context.shape[1:])
     return position, log_scale.clamp(LOWEST, HIGHEST)
+
+
+def refining_laws(
+    arch: LayeredArch, layer: int, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], below: Sequence[Tensor],
+    grid: int,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The same of a refinement, ``layer`` being 1 for the first; ``below`` is what the layer below comes to."""
+    under = functional.pad(below[grid], (1, 1, 1, 1))
+    rows, columns = below[grid].shape
+    around = torch.stack([under[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + columns] for dy, dx in BELOW])
+    context = torch.cat([contexts(arch, planes, grid), around])
+    return _laws(arch, tensors, context, "D", (layer - 1) * arch.grids + grid)
+
+
+def refining_bits(
+    arch: LayeredArch, layer: int, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], below: Sequence[Tensor]
+) -> Tensor:
+    """Bits of a refinement, a scalar differentiable in weights, latents and what the layer below comes to."""
+    total = planes[0].new_zeros(())
+    for grid, plane in enumerate(planes):
+        total = total + laplace_bits(plane, *refining_laws(arch, layer, tensors, planes, below, grid)).sum()
+    return total
 
 
 def laplace_bits(latents: Tensor, position: Tensor, log_scale: Tensor) -> Tensor:
