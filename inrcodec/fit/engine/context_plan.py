@@ -88,7 +88,7 @@ class ContextPlan:
         self.arch, self.layer = arch, layer
         shapes = arch.shapes(width, height) * (2 if layer else 1)
         starts = list(accumulate((rows * columns for rows, columns in shapes), initial=0))
-        self.total, self.latents, self.values = arch.params, starts[len(shapes) if not layer else arch.grids], starts[-1]
+        self.total, self.latents, self.values = arch.params, starts[arch.grids], starts[-1]
         self.grids = np.array([(at, *shape) for at, shape in zip(starts, shapes, strict=False)], np.int64)
         seen = [(0, *place) for place in CAUSAL[: arch.neighbours]]
         seen += [(up, dy << up, dx << up) for up, dy, dx in PARENTS[: arch.parents]]

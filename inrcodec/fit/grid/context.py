@@ -41,7 +41,8 @@ def _run(
         bits[k] = rate(
             layout.slots[k], layout.parts[k], layout.grids, layout.sources[layout.slots[k, 0]], layout.levels,
             layout.seen, values, w, layout.fan, layout.w_at, layout.b_at[layout.slots[k, 0]], layout.tail_at,
-            layout.h_at, layout.z_at, layout.pull_at, layout.tile_size, layout.room, _buffer(layout.buffer_size), sums[k], parts, laws,
+            layout.h_at, layout.z_at, layout.pull_at, layout.tile_size, layout.room, _buffer(layout.buffer_size),
+            sums[k], parts, laws,
         )  # fmt: skip
 
     each(slots, work)

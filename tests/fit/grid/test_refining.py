@@ -75,7 +75,8 @@ def test_the_files_laws_say_the_same() -> None:
     model, grids = ContextModel(arch, exact), arch.grids
 
     def layer(k: int) -> Tensor:
-        return torch.from_numpy(np.concatenate([plane.ravel() for plane in planes[k * grids : (k + 1) * grids]])).float()
+        own = [plane.ravel() for plane in planes[k * grids : (k + 1) * grids]]
+        return torch.from_numpy(np.concatenate(own)).float()
 
     sums = layer(0)
     for k in (1, 2):
