@@ -210,11 +210,10 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     ]
     if isinstance(stream.arch, GridArch) and isinstance(weights, Symbols) and stream.latents:
         costs = latent_cost(stream.arch, weights, stream.latents)
-        octaves, step = tuple(stream.arch.octaves), UNIT
+        octaves = tuple(stream.arch.octaves)
         for at, (plane, b) in enumerate(zip(stream.latents, costs, strict=True)):
             layer, grid = divmod(at, len(octaves))
-            if layer and not grid and isinstance(stream.arch, LayeredArch):
-                step /= stream.arch.ratio
+            step = UNIT * (stream.arch.unit(layer) if isinstance(stream.arch, LayeredArch) else 1.0)
             name = f"layer {layer} 1:{1 << octaves[grid]}" if layer else f"grid 1:{1 << octaves[grid]}"
             parts.append(TensorInfo(name, plane.shape, int(np.count_nonzero(plane)), plane.size, b, step))
     return tuple(parts)

@@ -92,6 +92,7 @@ class EncodeOptions:
         log: where the story of the fit is written down, if anywhere.
         coder: of a network alone: ``arithmetic``, or ``brotli`` for comparison.
         start: a coded file whose network alone the fit starts from.
+        scalable: with latent grids: layers, so that the file can be cut.
     """
 
     effort: int = 5
@@ -113,6 +114,7 @@ class EncodeOptions:
     log: Log | None = None
     coder: str = "arithmetic"
     start: bytes | None = None
+    scalable: bool = False
 
     def __post_init__(self) -> None:
         if self.stack is not None and self.stack < 1:

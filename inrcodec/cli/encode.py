@@ -58,6 +58,8 @@ DEFAULT_BPP = 0.3
               show_default=True, help="What keeps the weights few and the file small.")
 @click.option("--from", "start", cls=Rare, type=click.Path(path_type=Path, dir_okay=False, exists=True),
               metavar="FILE.inr", help="Start the fit from this file's network, e.g. to prune it.")
+@click.option("--scalable", cls=Rare, is_flag=True,
+              help="A file that truncate can cut to any smaller size; takes about four times as long.")
 @click.option("--quant", cls=Rare, metavar="STAGES",
               help="Trained through, or after the fit nearest, adaround, qat, joined by +.  [default: trained]")
 @click.option("--coder", cls=Rare, type=click.Choice(["arithmetic", "brotli"]), default="arithmetic", show_default=True,
@@ -223,6 +225,7 @@ def _request(given: dict[str, Any], recipe: Recipe | None) -> Request:
         device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
         checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"],
         verify=not given["no_verify"], stack=given["stack"], coder=given["coder"],
+        scalable=given["scalable"],
         start=None if given["start"] is None else given["start"].read_bytes(),
         log=None if given["log"] is None else Log(given["log"], given["log_images"], given["force"]),
     )  # fmt: skip

@@ -94,7 +94,7 @@ def cut_at(stream: Stream, plane: int, end: int) -> Stream:
     refinements = last // arch.grids
     fewer: GridArch = replace(arch, refinements=refinements)
     stop = None if whole else end
-    if not refinements and stop is None:
+    if not refinements and stop is None and not arch.scale:
         fewer = arch.base
     latents = [grid if k <= plane else np.zeros_like(grid) for k, grid in enumerate(latents)][: fewer.planes]
     return replace(stream, arch=fewer, weights=_of(weights, fewer), latents=tuple(latents), end=stop)

@@ -136,20 +136,22 @@ class LayersHead:
     Attributes:
         refinements: layers above the base.
         ratio: steps of a layer in one of the layer below.
+        scale: layer whose latents are drawn as they are.
         coded: for every grid of the refinements, in coding order, whether its latents are in the stream.
         end: the first wave that is missing of the last grid in the stream; None if it is whole.
     """
 
     refinements: int
     ratio: int
+    scale: int
     coded: tuple[bool, ...]
     end: int | None = None
 
 
 def write_layers(head: LayersHead) -> bytes:
-    """Describe layers in a byte, one more for every eight grids, and a varint."""
+    """Describe layers in two bytes, one more for every eight grids, and a varint."""
     flags = sum(flag << k for k, flag in enumerate(head.coded))
-    body = bytes([head.refinements << 4 | head.ratio]) + flags.to_bytes(-(-len(head.coded) // 8), "little")
+    body = bytes([head.refinements << 4 | head.ratio, head.scale]) + flags.to_bytes(-(-len(head.coded) // 8), "little")
     return body + varint(head.end or 0)
 
 
@@ -165,16 +167,17 @@ def read_layers(body: bytes, base: GridArch) -> LayersHead:
     """
     reader = Reader(body, name="description of layers")
     refinements, ratio = divmod(reader.byte("layers"), 16)
-    LayeredArch.over(base, refinements, ratio)  # which knows its bounds
+    scale = reader.byte("scale")
+    LayeredArch.over(base, refinements, ratio, scale)  # which knows its bounds
     count = refinements * base.grids
     flags = int.from_bytes(reader.take(-(-count // 8), "flags of the grids"), "little")
     end = reader.varint("waves") or None
     if flags >> count:
         raise BitstreamError(f"flags of {count} grids have others set")
     reader.done()
-    if not refinements and end is None:
+    if not refinements and end is None and not scale:
         raise BitstreamError("there are no layers")
-    return LayersHead(refinements, ratio, tuple(bool(flags >> k & 1) for k in range(count)), end)
+    return LayersHead(refinements, ratio, scale, tuple(bool(flags >> k & 1) for k in range(count)), end)
 
 
 def write_laws(laws: tuple[Law, ...]) -> bytes:

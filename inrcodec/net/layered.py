@@ -4,8 +4,9 @@ The grids of a base are refined by layers of grids of the same shapes: with the 
 
     t_k = ratio t_{k-1} + r_k
 
-and the network sees the last ``t``, divided by ``ratio^k``: each layer makes the quantisation step of every latent so
-much finer. Where a layer, or the end of one, is missing, ``r`` is 0: the file can be cut behind any wave of any grid.
+and the network sees the last ``t``, times ``ratio^(scale - k)``: each layer makes the quantisation step of every latent
+so much finer, and one in the middle is that of the network's prior. Where a layer, or the end of one, is missing, ``r``
+is 0: the file can be cut behind any wave of any grid.
 This is an embedded quantiser, the bit planes of Learning Compressible Subspaces (Nunez et al. 2021, section 3.3) with
 context modelling in place of plain bits; the context of ``r`` holds what the layer below says around the place.
 """
@@ -38,21 +39,25 @@ class LayeredArch(GridArch):
     Attributes:
         refinements: layers above the base, 0 to 3; 0 only where the base itself is cut.
         ratio: quantisation steps of a layer in one of the layer below, 2 to 4.
+        scale: layer whose latents the network sees as they are, 0 to 3.
     """
 
     refinements: int = 1
     ratio: int = 2
+    scale: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (0 <= self.refinements <= MAX_REFINEMENTS and 2 <= self.ratio <= MAX_RATIO):
             raise BitstreamError(f"{self.refinements} refinements by a factor of {self.ratio} are out of bounds")
+        if not 0 <= self.scale <= MAX_REFINEMENTS:
+            raise BitstreamError(f"latents of layer {self.scale} cannot be those that are drawn as they are")
 
     @classmethod
-    def over(cls, base: GridArch, refinements: int, ratio: int = 2) -> LayeredArch:
+    def over(cls, base: GridArch, refinements: int, ratio: int = 2, scale: int = 0) -> LayeredArch:
         """The same networks with so many refinements."""
         own = {field.name: getattr(base, field.name) for field in fields(GridArch)}
-        return cls(**own, refinements=refinements, ratio=ratio)
+        return cls(**own, refinements=refinements, ratio=ratio, scale=scale)
 
     @property
     def base(self) -> GridArch:
@@ -63,6 +68,10 @@ class LayeredArch(GridArch):
     def planes(self) -> int:
         """Grids of all layers together."""
         return self.grids * (1 + self.refinements)
+
+    def unit(self, layer: int) -> float:
+        """What the network sees for a step of a layer; exact in float32 for a ratio of 2 or 4."""
+        return float(self.ratio ** max(0, self.scale - layer) / self.ratio ** max(0, layer - self.scale))
 
     def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:
         """``(rows, columns)`` of the grids of all layers, base first, in a layer the coarsest first."""
@@ -120,9 +129,9 @@ def total(arch: LayeredArch, planes: Planes, plane: int) -> NDArray[np.int32]:
 
 
 def drawn(arch: GridArch, planes: Planes) -> Sequence[NDArray[Any]]:
-    """What the network sees of latents: grids in the base's steps, coarsest first."""
+    """What the network sees of latents, grid by grid, coarsest first."""
     if not isinstance(arch, LayeredArch):
         return planes
-    unit = np.float32(1 / arch.ratio**arch.refinements)
+    unit = np.float32(arch.unit(arch.refinements))
     last = arch.planes - arch.grids
     return [total(arch, planes, last + grid) * unit for grid in range(arch.grids)]

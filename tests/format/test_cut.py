@@ -35,6 +35,7 @@ ARCHES = st.builds(
     outputs=st.sampled_from([1, 3]),
     refinements=st.integers(1, 3),
     ratio=st.integers(2, 4),
+    scale=st.integers(0, 3),
 )
 SIDES = st.sampled_from([1, 2, 3, 7, 16, 31])
 
@@ -92,6 +93,14 @@ def test_a_base_alone_is_an_ordinary_file(make_grid_stream: MakeStream) -> None:
     assert [spec.name[0] for spec in base.weights.arch.tensors()].count("D") == 0
 
 
+def test_a_scale_stays_with_the_base(make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(replace(ARCH, scale=1), width=20, height=14)
+    base = unpack(pack(cut_at(stream, 2, wave_count((14, 20)))))
+    assert isinstance(base.arch, LayeredArch)
+    assert (base.arch.refinements, base.arch.scale, base.end) == (0, 1, None)
+    assert base.arch.unit(0) == 2.0
+
+
 @pytest.mark.parametrize("prior", [0, 2])
 def test_the_most_that_fits(make_grid_stream: MakeStream, prior: int) -> None:
     arch = ARCH if not prior else LayeredArch(0, 6, 14, 11, (24, 24), (24, 24), refinements=2)
@@ -136,14 +145,16 @@ ALL = (True,) * 6
     ("body", "error", "words"),
     [
         (b"", Truncated, "layers"),
-        (b"\x22", Truncated, "flags"),
-        (b"\x22\x3f", BitstreamError, "waves"),
-        (b"\x22\x7f\x00", BitstreamError, "others set"),
-        (b"\x22\x3f\x00\x00", BitstreamError, "too many"),
-        (b"\x42\x3f\x00", BitstreamError, "4 refinements"),
-        (b"\x21\x3f\x00", BitstreamError, "factor of 1"),
-        (b"\x25\x3f\x00", BitstreamError, "factor of 5"),
-        (b"\x02\x00", BitstreamError, "no layers"),
+        (b"\x22", Truncated, "scale"),
+        (b"\x22\x00", Truncated, "flags"),
+        (b"\x22\x00\x3f", BitstreamError, "waves"),
+        (b"\x22\x00\x7f\x00", BitstreamError, "others set"),
+        (b"\x22\x00\x3f\x00\x00", BitstreamError, "too many"),
+        (b"\x42\x00\x3f\x00", BitstreamError, "4 refinements"),
+        (b"\x21\x00\x3f\x00", BitstreamError, "factor of 1"),
+        (b"\x25\x00\x3f\x00", BitstreamError, "factor of 5"),
+        (b"\x22\x04\x3f\x00", BitstreamError, "layer 4 cannot"),
+        (b"\x02\x00\x00", BitstreamError, "no layers"),
     ],
 )
 def test_what_is_wrong_is_named(body: bytes, error: type[BitstreamError], words: str) -> None:
@@ -156,9 +167,9 @@ def test_cuts_that_are_none_are_refused(make_grid_stream: MakeStream) -> None:
     whole = wave_count((14, 20))
     for end in (whole, whole + 1, 1 << 20):
         with pytest.raises(BitstreamError, match="no grid ends before wave"):
-            unpack(_with_layers(stream, LayersHead(2, 2, ALL, end)))
+            unpack(_with_layers(stream, LayersHead(2, 2, 0, ALL, end)))
     with pytest.raises(BitstreamError):  # the stream goes on
-        unpack(_with_layers(stream, LayersHead(2, 2, ALL, whole - 9)))
+        unpack(_with_layers(stream, LayersHead(2, 2, 0, ALL, whole - 9)))
     with pytest.raises(ValueError, match="beyond wave 5"):
         pack(replace(stream, end=5))
 
@@ -166,7 +177,7 @@ def test_cuts_that_are_none_are_refused(make_grid_stream: MakeStream) -> None:
 def test_layers_need_grids(make_stream: MakeStream) -> None:
     container = read(pack(make_stream()))
     with pytest.raises(BitstreamError, match="do not make a picture"):
-        unpack(write(container.header, {**container.sections, Tag.LAYERS: write_layers(LayersHead(2, 2, ALL))}))
+        unpack(write(container.header, {**container.sections, Tag.LAYERS: write_layers(LayersHead(2, 2, 0, ALL))}))
 
 
 def test_sums_over_the_bound_are_refused(make_grid_stream: MakeStream) -> None:
@@ -179,7 +190,7 @@ def test_sums_over_the_bound_are_refused(make_grid_stream: MakeStream) -> None:
     container = read(fine)
     assert unpack(fine).latents is not None
     four = replace(arch, ratio=2)
-    sections = {**container.sections, Tag.LAYERS: write_layers(LayersHead(1, four.ratio, (True,)))}
+    sections = {**container.sections, Tag.LAYERS: write_layers(LayersHead(1, four.ratio, 0, (True,)))}
     assert _latents(unpack(write(container.header, sections))) != []  # whatever it says, it is within bounds
 
 

@@ -222,10 +222,10 @@ def test_grid_tensors(arch: GridArch) -> None:
 
 
 def test_layers_are_laid_out_as_their_table_says() -> None:
-    values = {"layers": b"\x24", "coded": b"\x07\x80", "waves": varint.varint(300)}
+    values = {"layers": b"\x24", "scale": b"\x03", "coded": b"\x07\x80", "waves": varint.varint(300)}
     coded = tuple(k in (0, 1, 2, 15) for k in range(16))
     rows = _table("LAYERS")
-    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, coded, 300))
+    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, 3, coded, 300))
     assert f"(0 to {MAX_REFINEMENTS}), plus the ratio (2 to {MAX_RATIO})" in rows[0][2]
     assert f"N + {len(BELOW)}" in _table("LAYERS", 1)[1][1]
 
@@ -443,8 +443,8 @@ GRIDS = [
     ({"prior": 4, "width": 11, "spread": 60.0}, replace(PRIOR_ARCH, finest=1, coarsest=8, outputs=1)),
     ({"prior": 5, "width": 4, "depth": 16}, replace(PRIOR_ARCH, coarsest=2)),
     ({}, LayeredArch(0, 2, 12, 6, (4, 3), (5,), refinements=2)),
-    ({"width": 12}, LayeredArch(0, 1, 3, 1, (), (4,), outputs=1, refinements=1, ratio=3)),
-    ({"prior": 2, "width": 5, "cut": (9, 7)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=3), 2)),
+    ({"width": 12}, LayeredArch(0, 1, 3, 1, (), (4,), outputs=1, refinements=1, ratio=3, scale=1)),
+    ({"prior": 2, "width": 5, "cut": (9, 7)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=3), 2, scale=1)),
     ({"cut": (1, 5)}, LayeredArch(0, 2, 2, 1, (3,), (5,))),
 ]
 
@@ -457,9 +457,9 @@ def _planes_by_the_page(
     planes: list[list[list[int]]] = []
     sums: list[np.ndarray] = []
     flags = [sections[Tag.GRID][-1] >> k & 1 for k in range(arch.grids)]
-    ratio, refinements, waves = 1, 0, 0
+    ratio, refinements, scale, waves = 1, 0, 0, 0
     if Tag.LAYERS in sections:
-        first, *rest = sections[Tag.LAYERS]
+        first, scale, *rest = sections[Tag.LAYERS]
         refinements, ratio = first >> 4, first & 15
         count = -(-refinements * arch.grids // 8)
         flags += [rest[k // 8] >> k % 8 & 1 for k in range(refinements * arch.grids)]
@@ -473,7 +473,7 @@ def _planes_by_the_page(
         grid = code["decode_grid"](*inputs, waves if k == last else 0) if flag else [[0] * columns for _ in range(rows)]
         planes.append(grid)
         sums.append(np.array(grid) + (ratio * sums[k - arch.grids] if k >= arch.grids else 0))
-    return planes, sums, 1 / ratio**refinements
+    return planes, sums, float(ratio) ** (scale - refinements)
 
 
 @pytest.mark.parametrize(("kind", "arch"), GRIDS)

@@ -22,6 +22,8 @@ def test_layers_add_up() -> None:
     planes = [np.array([[value]], np.int32) for value in (2, -1, 1, 4, -3, 0)]  # two grids, three layers
     assert [total(arch, planes, k).item() for k in range(6)] == [2, -1, 7, 1, 18, 3]
     assert np.allclose([plane.item() for plane in drawn(arch, planes)], [18 / 9, 3 / 9])
+    halves = drawn(LayeredArch.over(BASE, 2, 2, scale=1), planes)
+    assert [plane.item() for plane in halves] == [7 / 2, 4 / 2]
     assert list(drawn(BASE, planes[:2])) == planes[:2]
 
 

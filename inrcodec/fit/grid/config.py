@@ -28,6 +28,8 @@ class GridConfig(FitConfig):
         multiplier: where the multiplier starts, as a multiple of what the picture's yardstick says. Rather too dear: a
             fit that begins too cheap keeps latents that it cannot give back later, and costs up to 4 dB at 0.1 bpp.
         headroom: bits a pixel beyond the budget that a fit aims at first; it falls to 0 with what is left, to the 1.5.
+        rungs: of a scalable file, the parts of its bytes that its lower layers are made for.
+        stage: of one, the steps that each layer takes, as a part of all.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
     """
@@ -54,6 +56,8 @@ class GridConfig(FitConfig):
     gain: float = 16.0
     headroom: float = 0.12
     outer: float = 55_000.0
+    rungs: tuple[float, float] = (1 / 6, 1 / 2)
+    stage: float = 0.7
 
 
 _ORDINARY = 768 * 512

@@ -9,6 +9,7 @@ multiplier follows the bits of latents and weights rounded for real, all the way
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +77,7 @@ class GridDescent:
             arch, scene.mean(), prior=prior, gate_kind=config.gates, droprate=config.droprate, seed=seed
         )
         self.networks.to(device)
+        self.weighing = torch.tensor(scene.weighing(arch), device=device)
         count = arch.latents(scene.width, scene.height)
         self.latents = nn.Parameter(torch.zeros(count, device=device))
         generator = torch.Generator().manual_seed((seed + 1) % 2**63)
@@ -237,12 +239,16 @@ class GridDescent:
     def measure(self) -> float:
         """Bits of everything rounded for real; also refits the laws of the weights."""
         laws, bits = appraise(self.arch, hard_levels(self.networks))
-        self.weight_bits = sum(bits)
+        self.weight_bits = self.networks_bits(bits)
         self.curve = CostCurve.of(laws, self.latents.device)
         with torch.no_grad():
             flat = self.hard_weights() if self.settled else self.free_weights()
             self.bits = float(self.scene.bits(self.arch, flat, self.symbols())) + self.weight_bits
         return self.bits
+
+    def networks_bits(self, bits: Sequence[float]) -> float:
+        """What the networks take of the budget, by what each of their tensors takes now."""
+        return float(np.dot(bits, self.scene.weighing(self.arch)))
 
     def _cmp_state(self, strict: float | None) -> dict[str, object]:
         config, networks, how = self.config, self.networks, self.relaxation()
@@ -258,7 +264,7 @@ class GridDescent:
             levels = networks.levels(sample=True)
             flat = networks.base + networks.effective(levels, Relaxation("hard" if self.finishing else "none"))
             costs = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
-            weight_bits = costs.sum(-1)
+            weight_bits = (costs * self.weighing[networks.tensor_of]).sum(-1)
         else:
             flat = self.free_weights()
         bits = self.scene.bits(self.arch, flat, latents) + weight_bits
@@ -298,10 +304,14 @@ class GridDescent:
         self.networks.purge()
         self.networks.snap_steps()
         self.finishing = True
+        self._freeze(self._landed_latents())
+
+    def _landed_latents(self) -> Tensor:
+        """Latents rounded for good, and for the better."""
         search = GridSearch(self.scene, self.fitted())
         left = search.rate if self.config.price else self.budget - sum(search.weights.tensor_bits())
         search.refine(left, self.config.landing)
-        self._freeze(torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device))
+        return torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device)
 
     @torch.no_grad()
     def _afford_weights(self) -> None:
@@ -339,7 +349,8 @@ class GridDescent:
     def picture(self) -> NDArray[np.float32]:
         """What would be drawn now, latents and (once they have steps) weights rounded; ``(pixels, channels)``."""
         flat = self.hard_weights() if self.pressed else self.free_weights()
-        drawn = plain.picture(self.arch, flat, self.symbols(), self.scene.width, self.scene.height)
+        seen = self.scene.drawn(self.symbols())
+        drawn = plain.picture(self.arch, flat, seen, self.scene.width, self.scene.height)
         pixels: NDArray[np.float32] = drawn.flatten(1).T.cpu().numpy()
         return pixels
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
 from inrcodec.net.prior import NO_PRIOR
 
 
@@ -62,4 +63,5 @@ class FittedGrid:
         weights, latents = state["weights"].numpy(), state["latents"].numpy()
         codes = tuple(state["step_codes"])
         prior = state.get("prior", NO_PRIOR)
-        return cls(GridArch(**fields), weights, codes, latents, state["multiplier"], state["steps"], prior)
+        kind = LayeredArch if "refinements" in fields else GridArch
+        return cls(kind(**fields), weights, codes, latents, state["multiplier"], state["steps"], prior)

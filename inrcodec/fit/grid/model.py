@@ -96,7 +96,7 @@ def initial_tensor(arch: GridArch, spec: TensorSpec, mean: Tensor, generator: to
         return uniform(0.2 * math.sqrt(3.0 / inputs))
     if spec.name[0] == "S":
         return uniform(math.sqrt(6.0 / inputs) / frequency)
-    if spec.name[0] == "C" and spec.name not in ("C.out", "C.bias"):
+    if spec.name[0] in "CD" and spec.name[1:] not in (".out", ".bias"):
         return uniform(0.5 * math.sqrt(3.0 / inputs))
     return torch.zeros(spec.shape)
 
@@ -105,7 +105,7 @@ def matrices(arch: GridArch) -> tuple[Block, ...]:
     """Where the matrices lie that an optimiser may treat as such."""
     blocks, at = [], 0
     for spec in arch.tensors():
-        if spec.name[0] in "CS" and len(spec.shape) == 2 and spec.name != "C.bias":
+        if spec.name[0] in "CDS" and len(spec.shape) == 2 and not spec.name.endswith("bias"):
             blocks.append(Block(at, 1, *spec.shape))
         at += spec.size
     return tuple(blocks)

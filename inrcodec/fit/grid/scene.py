@@ -53,10 +53,18 @@ class Scene:
             return Outlook(float(self.samples.var((1, 2), correction=0).mean()) / 30 + 1e-6)
         return self.yardstick.at(max(bits, 1.0) / (self.width * self.height))
 
+    def weighing(self, arch: GridArch) -> tuple[float, ...]:
+        """How often a bit of each tensor counts."""
+        return (1.0,) * len(arch.tensors())
+
     def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Bits of the latents."""
         return self.engine.latent_bits(arch, self.width, self.height, flat, latents)
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Mean squared error of the picture that is drawn, not clipped."""
-        return self.engine.mse(arch, flat, latents, self.samples)
+        return self.engine.mse(arch, flat, self.drawn(latents), self.samples)
+
+    def drawn(self, latents: Tensor) -> Tensor:
+        """What the network sees of latents."""
+        return latents

@@ -54,7 +54,7 @@ def search_steps(
         price: the multiplier.
         budget: bits.
     """
-    sizes = [spec.size for spec in arch.tensors()]
+    sizes, weighing = [spec.size for spec in arch.tensors()], scene.weighing(arch)
     parts = [part.clone() for part in torch.split(weights, sizes)]
     rounded = [quantised(part, code)[0] for part, code in zip(parts, codes, strict=True)]
     chosen = list(codes)
@@ -64,16 +64,17 @@ def search_steps(
 
     bits, log_mse = _bits(scene, arch, flat(rounded), latents), _log_mse(scene, arch, flat(rounded), latents)
     for k, spec in enumerate(arch.tensors()):
-        context = spec.name[0] == "C"
+        context, counts = spec.name[0] in "CD", weighing[k]
 
         def judge(
-            code: int, k: int = k, context: bool = context, bits: float = bits, log_mse: float = log_mse
-        ) -> tuple[float, Tensor, float, float]:
+            code: int, k: int = k, context: bool = context, counts: float = counts, bits: float = bits,
+            log_mse: float = log_mse,
+        ) -> tuple[float, Tensor, float, float]:  # fmt: skip
             part, own = quantised(parts[k], code)
             trial = [*rounded[:k], part, *rounded[k + 1 :]]
             latent = _bits(scene, arch, flat(trial), latents) if context else bits
             error = log_mse if context else _log_mse(scene, arch, flat(trial), latents)
-            return error + price * (latent + own) / budget, part, latent, error
+            return error + price * (latent + counts * own) / budget, part, latent, error
 
         chosen[k], (_, rounded[k], bits, log_mse) = _descend(judge, codes[k])
     return tuple(chosen)
