@@ -234,6 +234,8 @@ def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
     """
     if options.arch != "auto":
         return options.arch
+    if options.scalable:
+        return "grid"
     cap = target.cap(pixels)
     said = (options.method, options.layers, options.activation, options.encoding) != ("l0", None, "sine", "none")
     said = said or options.start is not None or options.coder != "arithmetic"

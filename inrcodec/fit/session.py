@@ -95,7 +95,13 @@ class Session:
         self._hopeless: set[str] = set()
 
     def settings(self) -> FitConfig:
-        """What the fit is to do."""
+        """What the fit is to do.
+
+        Raises:
+            ValueError: an option is not for networks alone.
+        """
+        if self.options.scalable:
+            raise ValueError("--scalable is for latent grids")
         return siren_settings(self.options)
 
     def look(self, device: torch.device) -> None:

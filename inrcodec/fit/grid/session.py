@@ -54,6 +54,8 @@ class GridSession(Session):
         """
         if self.options.method not in ("l0", "penalized", "bisect"):
             raise ValueError(f"the method {self.options.method} is not for latent grids; use --arch siren")
+        if self.options.scalable and self.options.method != "l0":
+            raise ValueError("--scalable is for --method l0")
         for name in ("layers", "activation", "encoding", "coder", "start"):
             if getattr(self.options, name) != getattr(EncodeOptions, name):
                 raise ValueError(f"--{'from' if name == 'start' else name} is for --arch siren")
