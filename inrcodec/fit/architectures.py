@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inrcodec.encoder import ARCHITECTURES, EncodeOptions, Target, architecture
+from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.session import Session
 
@@ -19,4 +20,4 @@ def session_of(options: EncodeOptions, target: Target, pixels: int) -> type[Sess
     name = architecture(options, target, pixels)
     if name not in SESSIONS:
         raise ValueError(f"no architecture {name!r}; there are {', '.join(ARCHITECTURES)}")
-    return SESSIONS[name]
+    return ScalableSession if name == "grid" and options.scalable else SESSIONS[name]

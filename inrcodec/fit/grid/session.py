@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import EncodeOptions
-from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.engine import reference
@@ -21,18 +17,15 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import GridSearch, Ints, LandedGrid, land_grid, round_grid
-from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights
+from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
 from inrcodec.fit.grid.plan import guess
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.sizing import auto_grid, smallest_grid
 from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
 from inrcodec.fit.settings import grid_settings
-from inrcodec.format.cut import cut_to
 from inrcodec.format.stream import Stream, overhead, pack
 from inrcodec.net.grid import GridArch
-from inrcodec.net.layered import LayeredArch
 from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
 
 _DEARER = 1.6
@@ -54,8 +47,6 @@ class GridSession(Session):
         """
         if self.options.method not in ("l0", "penalized", "bisect"):
             raise ValueError(f"the method {self.options.method} is not for latent grids; use --arch siren")
-        if self.options.scalable and self.options.method != "l0":
-            raise ValueError("--scalable is for --method l0")
         for name in ("layers", "activation", "encoding", "coder", "start"):
             if getattr(self.options, name) != getattr(EncodeOptions, name):
                 raise ValueError(f"--{'from' if name == 'start' else name} is for --arch siren")
@@ -92,72 +83,10 @@ class GridSession(Session):
         """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
         config = config or self.config
         arch = self.arch()
-        if self.options.scalable:
-            return self._layered(arch, cap, cast("GridConfig", config), share)
         budget = self._budget(arch, cap)
         fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
         self.steps += fitted.steps
         return self._landed(cast("Any", fitted), cap, config)
-
-    def _layered(self, base: GridArch, cap: int, config: GridConfig, share: float) -> Candidate:
-        """A scalable file: fits of all of its bytes, of the base, of every layer above it, and a cut at the cap."""
-        rungs = (*config.rungs, 1.0)
-        arch = LayeredArch.over(base, len(rungs) - 1, scale=len(rungs) // 2)
-        budgets = tuple(self._budget(arch, round(cap * rung)) for rung in rungs)
-        # The base pays for all networks but one: what would not pay there stays the prior's in every fit.
-        free = budgets[0] >= config.outer
-        config = replace(
-            config, steps=max(1, round(config.stage * config.steps)), outer=0.0 if free else math.inf
-        )
-        prior, left = self._prior(base, budgets[arch.scale]), len(rungs) + 1
-
-        def stage(name: str, of: GridArch, budget: float, descent: Callable[[GridConfig, int], LayerDescent]) -> Any:
-            nonlocal left
-            self._stage = descent
-            try:
-                fitted = self._fitted(cast("Any", of), budget, f"{cap} {name}", config, share / left)
-            finally:
-                self._stage = None
-            left -= 1
-            self.steps += fitted.steps
-            return fitted
-
-        whole_scene = WholeScene(*self._seen(), unit=arch.unit(arch.refinements))
-        whole = stage(
-            "whole", base, budgets[-1],
-            lambda config, seed: LayerDescent(whole_scene, base, config, budgets[-1], seed, prior),
-        )  # fmt: skip
-        weights = base_weights(arch, whole, self.scene.mean(), self.options.seed)
-        latents: Tensor | None = torch.from_numpy(whole.latents) / (config.gain * arch.ratio**arch.refinements)
-        below: tuple[Tensor, ...] = ()
-        for layer, budget in enumerate(budgets):
-            scene = LayerScene(*self._seen(), arch=arch, budgets=budgets[: layer + 1], below=below)
-
-            def of_layer(
-                config: GridConfig, seed: int, scene: LayerScene = scene, weights: Tensor = weights,
-                latents: Tensor | None = latents, budget: float = budget,
-            ) -> LayerDescent:  # fmt: skip
-                last = scene.layer == arch.refinements
-                return LayerDescent(
-                    scene, arch, config, budget, seed, prior, weights=weights, latents=latents, last=last
-                )
-
-            fitted = stage(f"layer {layer}", arch, budget, of_layer)
-            weights, latents = torch.from_numpy(fitted.weights), None
-            below = (*below, torch.from_numpy(fitted.latents).to(self.scene.samples.device))
-        self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
-        search = GridSearch(scene, fitted)
-        planes = tuple(plane for flat in below for plane in search.planes(flat.cpu().numpy().astype(np.int32)))
-        try:
-            cut = cut_to(Stream(self.header, arch, search.weights, planes), cap)
-        except TargetError:
-            raise self._too_small(cap, cast("Any", arch)) from None
-        return Candidate.of(self.pixels, cut.stream, cap, cast("Any", fitted))
-
-    def _seen(self) -> tuple[Tensor, Any, Any]:
-        return self.scene.samples, self.scene.engine, self.scene.yardstick
-
-    _stage: Callable[[GridConfig, int], LayerDescent] | None = None
 
     def priced(
         self, price: float, cap: int | None = None, config: FitConfig | None = None, share: float = 1.0
@@ -191,7 +120,7 @@ class GridSession(Session):
     @property
     def adjustable(self) -> bool:
         """Whether a fit can be landed on another cap."""
-        return not self.options.scalable
+        return True
 
     def arch(self) -> GridArch:
         """The architecture of all fits."""
@@ -204,8 +133,6 @@ class GridSession(Session):
     def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
         """A fit that is about to begin."""
         assert budget is not None
-        if self._stage is not None:
-            return self._stage(cast("GridConfig", config), seed)
         return GridDescent(self.scene, arch, cast("GridConfig", config), budget, seed, self._prior(arch, budget))
 
     def _prior(self, arch: GridArch, budget: float) -> int:

@@ -1,0 +1,111 @@
+"""Scalable files: fits in layers, and what cuts of them show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inrcodec.decoder import decode_pixels
+from inrcodec.encoder import Encoded, EncodeOptions, Target, architecture, encode_pixels
+from inrcodec.fit.grid import plain
+from inrcodec.fit.grid.layers import LayerScene
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.format.cut import cut_to
+from inrcodec.format.stream import unpack
+from inrcodec.metrics import psnr
+from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
+from inrcodec.pixels import Pixels
+
+CAP = 1500
+OPTIONS = EncodeOptions(
+    arch="grid", scalable=True, threads=1, overrides=(("steps", "150"), ("rungs", "0.4,0.7"), ("stage", "1.0"))
+)
+
+
+@pytest.fixture(scope="module")
+def photo() -> Pixels:
+    """Something smooth with a little noise."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:48, :64]
+    waves = 110 + 70 * np.sin(x / 9 + y / 17)[..., None] * [1.0, 0.6, 0.3] + 25 * np.sin(x * y / 60)[..., None]
+    return Pixels((waves + rng.normal(0, 6, (48, 64, 3))).clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def coded(photo: Pixels) -> Encoded:
+    return encode_pixels(photo, Target("bytes", CAP), OPTIONS)
+
+
+def test_a_scalable_file_keeps_to_its_cap(coded: Encoded) -> None:
+    assert 0.9 * CAP < len(coded.data) <= CAP
+    arch = unpack(coded.data).arch
+    assert isinstance(arch, LayeredArch)
+    assert arch.refinements >= 1
+    assert coded.report.steps >= 4 * 150
+
+
+def test_every_cut_shows_more_than_a_shorter_one(coded: Encoded, photo: Pixels) -> None:
+    stream = unpack(coded.data)
+    caps = [round(share * CAP) for share in (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+    cuts = [cut_to(stream, cap).data for cap in caps]
+    assert all(len(cut) <= cap for cut, cap in zip(cuts, caps, strict=True))
+    shown = [psnr(photo.array, decode_pixels(cut).array) for cut in cuts]
+    assert all(after > before - 0.05 for before, after in pairwise(shown))
+    assert shown[-1] > shown[0] + 1
+    assert shown[-1] == pytest.approx(coded.report.psnr, abs=0.01)
+
+
+def test_the_same_options_give_the_same_bytes_also_after_a_pause(coded: Encoded, photo: Pixels, tmp_path: Path) -> None:
+    kept = replace(OPTIONS, checkpoint=tmp_path / "c", overrides=(*OPTIONS.overrides, ("save_every", "1e-9")))
+    steps = iter(range(330))  # a whole fit, a base and some of a layer
+    whole = encode_pixels(photo, Target("bytes", CAP), replace(kept, checkpoint=None))
+    cut_short = encode_pixels(photo, Target("bytes", CAP), kept, stop=lambda: next(steps, None) is None)
+    assert cut_short.report.interrupted
+    assert len(cut_short.data) <= CAP
+    resumed = encode_pixels(photo, Target("bytes", CAP), replace(kept, resume=True))
+    assert resumed.data == whole.data == coded.data
+
+
+def test_layers_need_grids(photo: Pixels) -> None:
+    assert architecture(EncodeOptions(scalable=True), Target("bytes", 300), photo.count) == "grid"
+    with pytest.raises(ValueError, match="--scalable is for latent grids"):
+        encode_pixels(photo, Target("bytes", 500), EncodeOptions(arch="siren", scalable=True))
+    with pytest.raises(ValueError, match="--scalable is for --method l0"):
+        encode_pixels(photo, Target("lambda", 1e-3), replace(OPTIONS, method="penalized"))
+
+
+def test_a_layer_is_judged_by_the_mean_of_those_up_to_it(photo: Pixels) -> None:
+    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 2, scale=1)
+    plain_scene = Scene.of(photo, plain)
+    generator = torch.Generator().manual_seed(0)
+    flat = torch.randn(arch.params, generator=generator) * 0.2
+    below = tuple(torch.randn(arch.latents(64, 48), generator=generator).round() for _ in range(2))
+    own = torch.randn(arch.latents(64, 48), generator=generator).round()
+    budgets = (1000.0, 3000.0, 6000.0)
+    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, budgets, below)
+
+    sums = [below[0], 2 * below[0] + below[1]]
+    sums.append(2 * sums[1] + own)
+    bits = [plain.latent_bits(arch, 64, 48, flat, below[0])]
+    bits.append(plain.refining_bits(arch, 1, 64, 48, flat, below[1], sums[0]))
+    bits.append(plain.refining_bits(arch, 2, 64, 48, flat, own, sums[1]))
+    with torch.no_grad():
+        expected = 6000 * sum(float(sum(bits[: k + 1])) / budgets[k] for k in range(3)) / 3
+        assert float(scene.bits(arch, flat, own)) == pytest.approx(expected, rel=1e-5)
+        errors = [float(plain.mse(arch, flat, sums[k] * arch.unit(k), scene.samples)) for k in range(3)]
+        outlooks = [scene.outlook(budget).mse for budget in budgets]
+        mean = outlooks[2] * sum(error / outlook for error, outlook in zip(errors, outlooks, strict=True)) / 3
+        assert float(scene.mse(arch, flat, own)) == pytest.approx(mean, rel=1e-5)
+    sampled = []
+    for step in range(2):  # with gradients, one of those below at a time: right on average
+        scene.turn.step = step
+        sampled.append((float(scene.bits(arch, flat, own)), float(scene.mse(arch, flat, own))))
+    assert np.mean(sampled, 0) == pytest.approx([expected, mean], rel=1e-5)
+    assert scene.weighing(arch)[-1] == pytest.approx(6000 * (1 / 3000 + 1 / 6000) / 3)
+    assert scene.weighing(arch)[0] == pytest.approx(6000 * (1 / 1000 + 1 / 3000 + 1 / 6000) / 3)
