@@ -9,7 +9,7 @@ import click
 from inrcodec.cli.batch import Batch, Outcome
 from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.help import DailyCommand
-from inrcodec.cli.paths import Job, plan_jobs, write_stdout
+from inrcodec.cli.paths import STREAM, Job, plan_jobs, write_stdout
 from inrcodec.cli.values import size
 
 
@@ -67,5 +67,5 @@ def _truncate_one(
     rate = 8 * len(data) / pixels
     console.say(f"{job.source} -> {job.dest or 'standard output'}: {len(data):,} bytes, {rate:.4f} bpp")
     if json:
-        console.json({"input": job.source, "output": str(job.dest or "-"), "bytes": len(data), "bpp": rate})
+        console.json({"input": job.source, "output": str(job.dest or STREAM), "bytes": len(data), "bpp": rate})
     return Outcome(job.source, (f"{len(data):,}", f"{rate:.4f}"))

@@ -115,9 +115,14 @@ def wave_count(shape: tuple[int, int]) -> int:
     return shape[1] + SKEW * (shape[0] - 1)
 
 
+def wave_of(shape: tuple[int, int]) -> NDArray[np.intp]:
+    """The wave of every latent, ``(rows, columns)``."""
+    rows, columns = shape
+    return np.arange(columns) + SKEW * np.arange(rows)[:, None]
+
+
 def wave_order(shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Flat indices of a grid's latents in coding order, and the wave each belongs to."""
-    rows, columns = shape
-    waves = (np.arange(columns) + SKEW * np.arange(rows)[:, None]).ravel()
+    waves = wave_of(shape).ravel()
     order = np.argsort(waves, kind="stable")
     return order, waves[order]

@@ -98,11 +98,14 @@ class Session:
         """What the fit is to do.
 
         Raises:
-            ValueError: an option is not for networks alone.
+            ValueError: an option is not for networks alone, or not for the method.
         """
         if self.options.scalable:
             raise ValueError("--scalable is for latent grids")
-        return siren_settings(self.options)
+        config = siren_settings(self.options)
+        if self.method.name != "l0" and config.quant != "trained":
+            raise ValueError(f"quantisation after the fit is for --method l0, not {self.method.name}")
+        return config
 
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""
@@ -135,8 +138,6 @@ class Session:
             ValueError: the method has no use for the target.
         """
         name, kind = self.method.name, self.target.kind
-        if name != "l0" and getattr(self.config, "quant", "trained") != "trained":
-            raise ValueError(f"quantisation after the fit is for --method l0, not {name}")
         if (name == "penalized") != (kind == "lambda"):
             raise ValueError("--lambda and --method penalized go together: such a fit takes the bytes it takes")
         if kind == "lambda":

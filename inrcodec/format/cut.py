@@ -6,7 +6,7 @@ by layer what refines it. A cut ends it behind any wave of any grid and leaves t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from inrcodec.coding.laplace import codes, costs
 from inrcodec.coding.law import Law
-from inrcodec.coding.neighbourhood import wave_count, wave_order
+from inrcodec.coding.neighbourhood import wave_count, wave_of
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import grid_laws
 from inrcodec.errors import InrError, TargetError
@@ -53,7 +53,9 @@ def cut_to(stream: Stream, cap: int) -> Cut:
         return Cut(stream, data)
     if not isinstance(stream.arch, LayeredArch):
         raise InrError(f"a file of {len(data)} bytes without layers cannot be cut to {cap}; encode it with --scalable")
-    ends = _ends(stream)
+    telling = [np.unique(wave_of(grid.shape)[grid != 0]) for grid in stream.latents or ()]
+    # Every place where the file may end, the shortest first; only behind waves that say something.
+    ends = [(0, 0), *((plane, int(wave) + 1) for plane, waves in enumerate(telling) for wave in waves)]
     found: dict[int, Cut] = {}
 
     def at(place: int) -> Cut:
@@ -63,7 +65,7 @@ def cut_to(stream: Stream, cap: int) -> Cut:
             found[place] = Cut(shorter, pack(shorter))
         return found[place]
 
-    place = _last_fitting(lambda place: len(at(place).data) <= cap, len(ends), _guess(stream, cap, len(data)))
+    place = _last_fitting(lambda place: len(at(place).data) <= cap, len(ends), _guess(stream, telling, cap, len(data)))
     if place is None:
         raise TargetError(
             f"{cap} bytes cannot hold the networks of this file; its shortest cut has {len(at(0).data)}",
@@ -85,11 +87,8 @@ def cut_at(stream: Stream, plane: int, end: int) -> Stream:
     assert isinstance(weights, Symbols)
     latents = list(stream.latents or ())
     shape = latents[plane].shape
-    order, waves = wave_order(shape)
-    kept = latents[plane].copy().ravel()
-    kept[order[int(np.searchsorted(waves, end)) :]] = 0
-    latents[plane] = kept.reshape(shape)
-    whole = end >= wave_count(shape) or not kept.any()  # a grid of zeros is not in the stream
+    latents[plane] = np.where(wave_of(shape) < end, latents[plane], np.int32(0))
+    whole = end >= wave_count(shape) or not latents[plane].any()  # a grid of zeros is not in the stream
     last = max((k for k in range(plane + 1) if latents[k].any()), default=0)
     refinements = last // arch.grids
     fewer: GridArch = replace(arch, refinements=refinements)
@@ -111,16 +110,8 @@ def _of(weights: Symbols, arch: GridArch) -> Symbols:
     return Symbols(arch, tuple(laws), tuple(values), weights.prior)
 
 
-def _ends(stream: Stream) -> list[tuple[int, int]]:
-    """Every place where the file may end, the shortest first; only behind waves that say something."""
-    ends = [(0, 0)]
-    for plane, grid in enumerate(stream.latents or ()):
-        ends += [(plane, int(wave) + 1) for wave in _telling(grid)]
-    return ends
-
-
-def _guess(stream: Stream, cap: int, whole: int) -> int:
-    """About how many of those places fit, by what latents cost under their laws."""
+def _guess(stream: Stream, telling: Sequence[NDArray[np.intp]], cap: int, whole: int) -> int:
+    """About how many of the places where it may end fit, by what latents cost under their laws."""
     assert isinstance(stream.arch, LayeredArch)
     assert isinstance(stream.weights, Symbols)
     model, latents = ContextModel(stream.arch, stream.weights.exact()), stream.latents or ()
@@ -134,17 +125,10 @@ def _guess(stream: Stream, cap: int, whole: int) -> int:
         laws = grid_laws(model, latents[:plane], grid)
         rows, indices, places, _ = codes(grid.ravel().astype(np.int32), *laws)
         bits = np.bincount(places, costs()[rows, indices], grid.size)
-        order, waves = wave_order(grid.shape)
-        by_wave = np.asarray(before + np.cumsum(np.bincount(waves, bits[order])), np.float64)
-        sums.append(by_wave[_telling(grid)])
+        by_wave = np.asarray(before + np.cumsum(np.bincount(wave_of(grid.shape).ravel(), bits)), np.float64)
+        sums.append(by_wave[telling[plane]])
         before = float(by_wave[-1])
     return int(np.searchsorted(np.concatenate(sums), before - 8 * (whole - cap)))
-
-
-def _telling(grid: NDArray[np.int32]) -> NDArray[np.intp]:
-    """The waves of a grid that have a latent other than 0."""
-    order, waves = wave_order(grid.shape)
-    return np.unique(waves[np.flatnonzero(grid.ravel()[order])])
 
 
 def _last_fitting(fits: Callable[[int], bool], count: int, guess: int) -> int | None:

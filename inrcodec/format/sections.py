@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -90,8 +91,7 @@ def write_grid(head: GridHead) -> bytes:
         *arch.context,
         *arch.hidden,
     ]
-    flags = sum(flag << k for k, flag in enumerate(head.coded))
-    return bytes(body) + flags.to_bytes(-(-arch.grids // 8), "little")
+    return bytes(body) + _write_flags(head.coded)
 
 
 def read_grid(body: bytes, outputs: int) -> GridHead:
@@ -121,12 +121,23 @@ def read_grid(body: bytes, outputs: int) -> GridHead:
     context, hidden = (tuple(reader.take(depth, "widths")) for depth in depths)
     kind = ACTIVATIONS[activation]
     arch = GridArch(finest, coarsest, neighbours, parents, context, hidden, kind, w0, residuals, outputs)
-    flags = int.from_bytes(reader.take(-(-arch.grids // 8), "flags of the grids"), "little")
-    if flags >> arch.grids:
-        raise BitstreamError(f"flags of {arch.grids} grids have others set")
+    coded = _read_flags(reader, arch.grids)
     reader.done()
     check_prior(prior, arch)
-    return GridHead(arch, tuple(bool(flags >> k & 1) for k in range(arch.grids)), prior)
+    return GridHead(arch, coded, prior)
+
+
+def _write_flags(coded: Sequence[bool]) -> bytes:
+    """One bit a grid, the first the lowest."""
+    return sum(flag << k for k, flag in enumerate(coded)).to_bytes(-(-len(coded) // 8), "little")
+
+
+def _read_flags(reader: Reader, count: int) -> tuple[bool, ...]:
+    """The inverse of :func:`_write_flags`."""
+    flags = int.from_bytes(reader.take(-(-count // 8), "flags of the grids"), "little")
+    if flags >> count:
+        raise BitstreamError(f"flags of {count} grids have others set")
+    return tuple(bool(flags >> k & 1) for k in range(count))
 
 
 @dataclass(frozen=True)
@@ -150,9 +161,7 @@ class LayersHead:
 
 def write_layers(head: LayersHead) -> bytes:
     """Describe layers in two bytes, one more for every eight grids, and a varint."""
-    flags = sum(flag << k for k, flag in enumerate(head.coded))
-    body = bytes([head.refinements << 4 | head.ratio, head.scale]) + flags.to_bytes(-(-len(head.coded) // 8), "little")
-    return body + varint(head.end or 0)
+    return bytes([head.refinements << 4 | head.ratio, head.scale]) + _write_flags(head.coded) + varint(head.end or 0)
 
 
 def read_layers(body: bytes, base: GridArch) -> LayersHead:
@@ -169,15 +178,12 @@ def read_layers(body: bytes, base: GridArch) -> LayersHead:
     refinements, ratio = divmod(reader.byte("layers"), 16)
     scale = reader.byte("scale")
     LayeredArch.over(base, refinements, ratio, scale)  # which knows its bounds
-    count = refinements * base.grids
-    flags = int.from_bytes(reader.take(-(-count // 8), "flags of the grids"), "little")
+    coded = _read_flags(reader, refinements * base.grids)
     end = reader.varint("waves") or None
-    if flags >> count:
-        raise BitstreamError(f"flags of {count} grids have others set")
     reader.done()
     if not refinements and end is None and not scale:
         raise BitstreamError("there are no layers")
-    return LayersHead(refinements, ratio, scale, tuple(bool(flags >> k & 1) for k in range(count)), end)
+    return LayersHead(refinements, ratio, scale, coded, end)
 
 
 def write_laws(laws: tuple[Law, ...]) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.coding import bytewise
-from inrcodec.coding.neighbourhood import wave_count, wave_order
+from inrcodec.coding.neighbourhood import wave_count, wave_of
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols, Tensors, halves_decode, halves_encode
 from inrcodec.coding.wavefront import read_latents, write_latents
@@ -130,8 +130,7 @@ def _too_large(arch: GridArch, latents: Sequence[NDArray[np.int32]], plane: int)
 
 def _beyond(plane: NDArray[np.int32], end: int) -> bool:
     """Whether a grid has latents in or behind a wave."""
-    order, waves = wave_order(plane.shape)
-    return bool(plane.ravel()[order[int(np.searchsorted(waves, end)) :]].any())
+    return bool(plane[wave_of(plane.shape) >= end].any())
 
 
 def overhead(header: Header, arch: Arch | GridArch, payload: int, *, halves: bool = False) -> int:

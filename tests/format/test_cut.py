@@ -20,24 +20,12 @@ from inrcodec.format.sections import LayersHead, read_layers, write_layers
 from inrcodec.format.stream import Stream, overhead, pack, unpack
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
+from tests.format.test_grid_stream import SIDES, SMALL
 
 MakeStream = Callable[..., Stream]
 
 ARCH = LayeredArch(0, 2, 3, 2, (4,), (5,), refinements=2)
-ARCHES = st.builds(
-    LayeredArch,
-    finest=st.integers(0, 2),
-    coarsest=st.integers(2, 4),
-    neighbours=st.integers(1, 14),
-    parents=st.integers(0, 11),
-    context=st.lists(st.integers(1, 8), max_size=2).map(tuple),
-    hidden=st.lists(st.integers(1, 8), max_size=2).map(tuple),
-    outputs=st.sampled_from([1, 3]),
-    refinements=st.integers(1, 3),
-    ratio=st.integers(2, 4),
-    scale=st.integers(0, 3),
-)
-SIDES = st.sampled_from([1, 2, 3, 7, 16, 31])
+ARCHES = st.builds(LayeredArch.over, SMALL, st.integers(1, 3), st.integers(2, 4), st.integers(0, 3))
 
 
 def _latents(stream: Stream) -> list[list[list[int]]]:

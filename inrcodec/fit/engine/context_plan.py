@@ -45,6 +45,8 @@ ABOVE = (
 """Rows above a strip that its contexts see, of every level, coarser ones repeated."""
 BELOW = (0, *(max(dy << k for up, dy, _ in PARENTS if up == k) for k in _UPS), max(dy for dy, _ in UNDER))
 """Rows below a strip that its contexts see."""
+UPS = (*range(UNDERNEATH), 0)
+"""Octaves that a level is coarser than the grid."""
 NOWHERE = -1
 """The source of a level that a grid does not have."""
 
@@ -192,7 +194,7 @@ class ContextPlan:
         if source == NOWHERE:
             return at, 0, 0
         _, rows, columns = self.grids[source].tolist()
-        up = octaves_up(level)
+        up = UPS[level]
         top = max(0, (first - ABOVE[level]) >> up)
         count = min(rows, ((last - 1 + BELOW[level]) >> up) + 1) - top
         self.part_size += count * columns
@@ -237,11 +239,6 @@ class ContextPlan:
     def grid_sums(self, values: NDArray[np.float64]) -> tuple[float, ...]:
         """Sums over each grid's slots."""
         return tuple(float(values[self.slots[:, 0] == grid].sum()) for grid in range(self.arch.grids))
-
-
-def octaves_up(level: int) -> int:
-    """How many octaves a level is coarser than the grid."""
-    return 0 if level == UNDERNEATH else level
 
 
 def strip_size(level: int, rows: int, stride: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from inrcodec.fit.engine.activations import FLAGS
-from inrcodec.fit.engine.context_plan import ABOVE, BELOW, GAP, SLACK, TAIL, UNDERNEATH
+from inrcodec.fit.engine.context_plan import ABOVE, BELOW, GAP, SLACK, TAIL, UPS
 from inrcodec.fit.engine.kernel import Floats, Ints
 
 _ZERO = np.float32(0.0)
@@ -135,7 +135,7 @@ def begin(
     """Lay out all levels, zeros for one that does not exist, and zeros ``room`` further on for gradients, if not 0."""
     width = grids[sources[0], 2]
     for k in range(len(level_at)):
-        count, up = ABOVE[k] + rows + BELOW[k], 0 if k == UNDERNEATH else k
+        count, up = ABOVE[k] + rows + BELOW[k], UPS[k]
         if sources[k] >= 0:
             lay(latents, grids[sources[k]], up, first - ABOVE[k], count, width, buffer, level_at[k])
         else:
@@ -151,7 +151,7 @@ def end(
 ) -> None:  # fmt: skip
     """The gradients of all levels go where the slot keeps them."""
     for k in range(len(level_at)):
-        top, count, up = first - ABOVE[k], ABOVE[k] + rows + BELOW[k], 0 if k == UNDERNEATH else k
+        top, count, up = first - ABOVE[k], ABOVE[k] + rows + BELOW[k], UPS[k]
         if sources[k] >= 0:
             width, columns = grids[sources[0], 2], grids[sources[k], 2]
             fold(buffer, level_at[k] + room, up, top, count, width, columns, part[k], parts)

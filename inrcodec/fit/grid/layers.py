@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -19,11 +20,10 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.model import initial_tensor
-from inrcodec.fit.grid.plain import flat_of
+from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
-from inrcodec.net.prior import base_tensors
 
 _USUAL = 0.1
 """Part of a base that networks take."""
@@ -95,17 +95,17 @@ class LayerScene(Scene):
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Mean over the layers of their squared errors, each as a multiple of what this layer's is expected to be."""
-        sums, layers = self._sums(), len(self.budgets)
+        layers = len(self.budgets)
         total = self.engine.mse(arch, flat, self.drawn(latents), self.samples) / layers
         for layer, count in self._seen():
             dearer = self._expected(self.layer) / self._expected(layer)
-            error = self.engine.mse(arch, flat, sums[layer] * self.arch.unit(layer), self.samples)
+            error = self.engine.mse(arch, flat, self._sums[layer] * self.arch.unit(layer), self.samples)
             total = total + count * dearer / layers * error
         return total
 
     def drawn(self, latents: Tensor) -> Tensor:
         """What the network sees of this layer's latents on top of those below."""
-        top = self._sums()[-1] * self.arch.ratio + latents if self.below else latents
+        top = self._sums[-1] * self.arch.ratio + latents if self.below else latents
         return top * self.arch.unit(self.layer)
 
     def _seen(self) -> list[tuple[int, float]]:
@@ -119,9 +119,10 @@ class LayerScene(Scene):
     def _layer_bits(self, arch: GridArch, flat: Tensor, layer: int, latents: Tensor) -> Tensor:
         if not layer:
             return super().bits(arch, flat, latents)
-        under = self._sums()[layer - 1]
+        under = self._sums[layer - 1]
         return self.engine.refining_bits(self.arch, layer, self.width, self.height, flat, latents, under)
 
+    @cached_property
     def _sums(self) -> list[Tensor]:
         """What each layer below comes to."""
         sums: list[Tensor] = []
@@ -211,19 +212,13 @@ def base_weights(arch: LayeredArch, whole: FittedGrid, mean: Tensor, seed: int) 
         seed: of random tensors, where there is no prior.
     """
     generator = torch.Generator().manual_seed(seed % 2**63)
-    known = dict(zip((spec.name for spec in whole.arch.tensors()), _split(whole), strict=True))
-    base = base_tensors(arch, whole.prior)
+    known = tensors_of(whole.arch, torch.from_numpy(whole.weights))
     parts = []
     for spec in arch.tensors():
         if spec.name[0] not in "CD":
-            parts.append(known[spec.name])
+            parts.append(known[spec.name].reshape(-1))
         elif whole.prior:
             parts.append(torch.zeros(spec.size))
         else:
             parts.append(initial_tensor(arch, spec, mean, generator).reshape(-1))
-    assert flat_of(arch, base).numel() == sum(part.numel() for part in parts)
     return torch.cat(parts)
-
-
-def _split(fitted: FittedGrid) -> tuple[Tensor, ...]:
-    return torch.split(torch.from_numpy(fitted.weights), [spec.size for spec in fitted.arch.tensors()])

@@ -103,18 +103,19 @@ class GridSession(Session):
 
     def price_of(self, cap: int) -> float:
         """The price of bits that a fit of so many bytes comes to, as the yardstick has it."""
-        return self._price_at(8.0 * cap)
+        return self.config.multiplier * self._worth(8.0 * cap)
 
-    def _price_at(self, bits: float) -> float:
+    def _worth(self, bits: float) -> float:
+        """Squared error that a bit a pixel is worth at a number of bits, as the yardstick has it."""
         outlook = self.scene.outlook(bits)
-        return self.config.multiplier * outlook.mse * outlook.elasticity * self.header.pixels / bits
+        return outlook.mse * outlook.elasticity * self.header.pixels / bits
 
     def _bits_at(self, price: float) -> float:
         """Bits that a fit at a price comes to, as the yardstick has it: bits get cheaper the more there are."""
         low, high = 1.0, 64.0 * self.header.pixels
         for _ in range(_HALVINGS):
             middle = math.sqrt(low * high)
-            low, high = (middle, high) if self._price_at(middle) > price else (low, middle)
+            low, high = (middle, high) if self.config.multiplier * self._worth(middle) > price else (low, middle)
         return low
 
     @property
@@ -139,8 +140,7 @@ class GridSession(Session):
         """What the networks of a fit are measured from."""
         if not fits(arch):
             return NO_PRIOR
-        outlook = self.scene.outlook(budget)
-        return nearest_prior(_DEARER * outlook.mse * outlook.elasticity * self.header.pixels / budget)
+        return nearest_prior(_DEARER * self._worth(budget))
 
     def race(self, *_: Any) -> int:
         """The seed of a fit: nobody races here."""
