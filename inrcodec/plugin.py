@@ -113,8 +113,8 @@ class InrImageFile(ImageFile.ImageFile):
         if not self.tile or size is None or self.info["arch"] != "siren":
             return None
         header = self._head.header
-        spare = min(header.width // max(1, size[0]), header.height // max(1, size[1]))
-        self._draw(0.5 ** min(_DRAFTS, max(1, spare).bit_length() - 1))
+        spare = min(header.width / max(1, size[0]), header.height / max(1, size[1]))  # floats in old Pillows
+        self._draw(0.5 ** min(_DRAFTS, max(1, int(spare)).bit_length() - 1))
         return self.mode, (0, 0, *self.size)
 
     def verify(self) -> None:
@@ -123,9 +123,10 @@ class InrImageFile(ImageFile.ImageFile):
         Raises:
             OSError: the file is damaged, or asks for more than the decoder's limits.
         """
+        file = self._file()
         try:
-            self._file().seek(0)
-            probe(_read(self._file(), self._head.file_bytes))
+            file.seek(0)
+            probe(_read(file, self._head.file_bytes))
         except BitstreamError as error:
             raise OSError(str(error)) from error
         finally:

@@ -21,7 +21,7 @@ from inrcodec.format.container import (
     write,
 )
 from inrcodec.format.varint import varint
-from inrcodec.limits import Limits
+from inrcodec.limits import MAX_SECTIONS, Limits
 
 HEADERS = st.builds(
     Header, st.integers(1, 4096), st.integers(1, 4096), st.sampled_from([1, 3]), st.sampled_from([8, 16])
@@ -82,8 +82,9 @@ def test_the_beginning_tells_what_the_rest_must_be(header: Header, sections: dic
 
 
 def test_the_longest_header() -> None:
-    longest = max(map(len, (varint(2**35 - 1), varint(1))))
-    assert MAX_HEADER_BYTES == len(MAGIC) + 3 + 2 * longest + 8 * (1 + longest) + 4
+    huge = 2**35 - 1
+    longest = header_size(Header(huge, huge), dict.fromkeys(Tag, huge))
+    assert longest + 6 * (MAX_SECTIONS - len(Tag)) == MAX_HEADER_BYTES
 
 
 def test_header_sizes() -> None:
