@@ -313,7 +313,7 @@ def test_the_decoders_limits_come_before_memory_is_taken(monkeypatch: pytest.Mon
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     image = _open(write(Header(65535, 65535), {Tag.SIREN: b"", Tag.HALVES: b""}))
     assert image.size == (65535, 65535)
-    monkeypatch.setattr(Image.core, "new", None)
+    monkeypatch.setattr("PIL.Image.core.new", None)
     with pytest.raises(OSError, match="more than 268435456 pixels"):
         image.load()
 
@@ -321,7 +321,7 @@ def test_the_decoders_limits_come_before_memory_is_taken(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("where", ["path", "file"])
 def test_saving_hands_the_options_on(where: str, asked: list[Any], tiny: bytes, tmp_path: Path) -> None:
     image, path = Image.new("RGB", (4, 3)), tmp_path / "a.inr"
-    options = {"bpp": 0.3, "effort": 2, "seed": 7, "max_time": 1.5}
+    options: dict[str, Any] = {"bpp": 0.3, "effort": 2, "seed": 7, "max_time": 1.5}
     if where == "path":
         image.save(path, quality=80, **options)  # other formats' options are ignored, as other formats do
     else:
