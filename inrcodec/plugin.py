@@ -101,7 +101,7 @@ class InrImageFile(ImageFile.ImageFile):
         """Have a network alone drawn at 1/2, 1/4 or 1/8 of its size, as JPEG does, for ``thumbnail`` to go on from.
 
         The drawing is no smaller than asked for. Its pixels are samples of the picture, not means over it. Latent grids
-        are always drawn in full: without the finest of them colours would be off.
+        are always drawn in full: their small drawings are too far from the picture.
 
         Args:
             mode: ignored.
