@@ -43,7 +43,7 @@ _PATIENCE = 0.2
 _FIRM = 8.0
 """How much violations count in those steps."""
 
-_DEARER = (1.5, 2.2, 3.3)
+_DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 """What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
 
 _MOST_ROOM = 0.95
