@@ -55,7 +55,7 @@ class Pixels:
             raise ValueError(f"an alpha of {alpha.dtype} {alpha.shape} does not go with {dtype} {self.array.shape}")
 
     @classmethod
-    def of(cls, array: NDArray[Any], depth: int, metadata: Metadata = Metadata()) -> Pixels:  # noqa: B008 - frozen
+    def of(cls, array: NDArray[Any], depth: int, metadata: Metadata = Metadata()) -> Pixels:
         """A picture whose second or fourth channel, if there is one, is its alpha; the inverse of :attr:`samples`."""
         if array.ndim != 3 or array.shape[2] not in (2, 4):
             return cls(np.ascontiguousarray(array), depth, metadata=metadata)

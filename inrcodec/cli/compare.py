@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,19 +27,82 @@ if TYPE_CHECKING:
 def compare(console: Console, /, a: str, b: str, json: bool) -> int:
     """Print PSNR and MS-SSIM of two pictures.
 
-    They have one size; .inr files are decoded first.
+    They have one size; .inr files are decoded first. Colours count where A, the original, is not fully transparent;
+    alphas, where there are some, have a PSNR of their own.
     """
-    from inrcodec.metrics import MIN_SIDE, ms_ssim, psnr
+    from inrcodec.metrics import MIN_SIDE
 
-    first, second = alike(_pixels(console, a), _pixels(console, b))
-    decibels, similarity = psnr(first, second), ms_ssim(first, second)
+    apart = distance(*_pictures(console, a, b), similarity=True)
+    decibels, similarity = apart.psnr, apart.ms_ssim
     if json:
-        console.json({"a": a, "b": b, "psnr": decibels, "ms_ssim": similarity})
+        also = {} if apart.alpha is None else {"alpha_psnr": apart.alpha}
+        console.json({"a": a, "b": b, "psnr": decibels, "ms_ssim": similarity, **also})
         return 0
     shown = f"not defined (a side is under {MIN_SIDE} pixels)" if math.isnan(similarity) else f"{similarity:.5f}"
-    console.data(f"PSNR     {'inf (equal)' if math.isinf(decibels) else f'{decibels:.3f} dB'}")
+    console.data(f"PSNR     {_shown(decibels)}")
     console.data(f"MS-SSIM  {shown}")
+    if apart.alpha is not None:
+        console.data(f"alpha    {_shown(apart.alpha)}")
     return 0
+
+
+def _shown(decibels: float) -> str:
+    return "inf (equal)" if math.isinf(decibels) else f"{decibels:.3f} dB"
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far a picture is from its original.
+
+    Attributes:
+        psnr: of colours, in dB, over the pixels that are not fully transparent in the original.
+        ms_ssim: of colours, those of the other pixels taken as equal; NaN where it is not defined, or was not asked for.
+        alpha: PSNR of the opacities; None where both pictures are opaque.
+    """
+
+    psnr: float
+    ms_ssim: float
+    alpha: float | None
+
+
+def distance(original: Pixels, other: Pixels, *, similarity: bool = False) -> Distance:
+    """How far a picture is from its original.
+
+    Args:
+        original: which says what can be seen.
+        other: of the same size.
+        similarity: whether MS-SSIM is wanted, which takes longer.
+
+    Raises:
+        ImageError: their sizes differ.
+    """
+    import numpy as np
+
+    from inrcodec.metrics import ms_ssim, psnr
+
+    first, second = alike(original, other)
+    visible, decibels = original.visible, None
+    if visible is not None:
+        decibels = psnr(first[visible], second[visible])
+        second = np.where(visible[:, :, None], second, first)
+    alpha = None
+    if original.alpha is not None or other.alpha is not None:
+        alpha = psnr(*alike(_opacity(original), _opacity(other)))
+    return Distance(
+        psnr(first, second) if decibels is None else decibels,
+        ms_ssim(first, second) if similarity else math.nan,
+        alpha,
+    )
+
+
+def _opacity(pixels: Pixels) -> Pixels:
+    """The alpha as a gray picture, white where there is none."""
+    import numpy as np
+
+    from inrcodec.pixels import Pixels
+
+    alpha = np.full_like(pixels.array[:, :, 0], pixels.peak) if pixels.alpha is None else pixels.alpha
+    return Pixels(alpha[:, :, None], pixels.depth)
 
 
 def alike(a: Pixels, b: Pixels) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -61,18 +125,30 @@ def alike(a: Pixels, b: Pixels) -> tuple[NDArray[Any], NDArray[Any]]:
     return arrays[0], arrays[1]
 
 
-def _pixels(console: Console, name: str) -> Pixels:
-    """A picture of any kind; what does not begin like one of our files is left to Pillow."""
+def _pictures(console: Console, *names: str) -> list[Pixels]:
+    """Pictures of any kind; what does not begin like one of our files is left to Pillow.
+
+    If one of ours is in a colour space of its own, so are the others.
+    """
     from inrcodec.decoder import decode_pixels
     from inrcodec.errors import BadMagic
     from inrcodec.image import load_image
 
-    data = read_input(name)
-    try:
-        return decode_pixels(data)
-    except BadMagic:
-        pass
-    loaded = load_image(data if name == "-" else name)
-    for note in loaded.notes:
-        console.detail(f"{name}: {note}")
-    return loaded.pixels
+    found: list[Pixels | bytes] = []
+    for name in names:
+        data = read_input(name)
+        try:
+            found.append(decode_pixels(data))
+        except BadMagic:
+            found.append(data)
+    kept = "none" if all(isinstance(one, bytes) or not one.metadata.icc for one in found) else "icc"
+    pictures = []
+    for name, one in zip(names, found, strict=True):
+        if not isinstance(one, bytes):
+            pictures.append(one)
+            continue
+        loaded = load_image(one if name == "-" else name, metadata=kept)
+        for note in loaded.notes:
+            console.detail(f"{name}: {note}")
+        pictures.append(loaded.pixels)
+    return pictures

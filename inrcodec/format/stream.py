@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,7 @@ class Stream:
     latents: Latents | None = None
     coder: str = "arithmetic"
     end: int | None = None
-    extras: Extras = Extras()
+    extras: Extras = field(default_factory=Extras)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Float weights by name, as every decoder computes them."""

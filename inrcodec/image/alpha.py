@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from inrcodec.image.samples import Samples
+from inrcodec.pixels import Pixels
 
 Colour = tuple[int, int, int]
 Keep = Literal["keep"]
@@ -58,3 +59,16 @@ def flatten(samples: Samples, background: Colour | Keep | None) -> tuple[Samples
     blended = (samples.array.astype(np.int64) * weight + under * (peak - weight) + peak // 2) // peak
     text = "#" + "".join(f"{level:02x}" for level in background)
     return Samples(blended.astype(samples.array.dtype), samples.depth), [f"alpha composited over {text}"]
+
+
+def with_alpha(pixels: Pixels, text: str) -> Pixels:
+    """A picture with its opacity treated as a choice says, in silence.
+
+    Raises:
+        ValueError: the choice is none of those of `parse_alpha`.
+    """
+    choice = parse_alpha(text)
+    if pixels.alpha is None:
+        return pixels
+    samples, _ = flatten(Samples(pixels.array, pixels.depth, pixels.alpha[:, :, None]), choice)
+    return replace(pixels, array=samples.array, alpha=None if samples.alpha is None else pixels.alpha)

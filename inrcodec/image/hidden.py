@@ -22,7 +22,7 @@ def fill_hidden(pixels: Pixels) -> Pixels:
     visible = pixels.visible
     if visible is None:
         return pixels
-    filled = _filled(pixels.array.astype(np.float32) * visible[:, :, None], visible)
+    filled = _filled(np.where(visible[:, :, None], pixels.array, 0).astype(np.float32), visible)
     colours = np.clip(np.rint(filled), 0, pixels.peak).astype(pixels.array.dtype)
     return replace(pixels, array=np.where(visible[:, :, None], pixels.array, colours))
 

@@ -80,7 +80,8 @@ def load_image(
     except MemoryError:
         raise ImageError(f"{name}: not enough memory for the picture") from None
     except Exception as error:  # damaged files make Pillow's plugins raise nearly anything
-        raise ImageError(f"{name}: cannot read the picture: {one_line(error)}") from error
+        said = one_line(error) if isinstance(error, OSError | ValueError | SyntaxError) else "it is damaged"
+        raise ImageError(f"{name}: cannot read the picture: {said}") from error
     samples, alpha_notes = flatten(samples, background)
     samples = _with_depth(samples, depth)
     opacity = None if samples.alpha is None else np.ascontiguousarray(samples.alpha[:, :, 0])
@@ -184,5 +185,3 @@ def _with_depth(samples: Samples, depth: Literal["auto", 8, 16]) -> Samples:
     if depth == 16:
         return replace(samples.map(lambda array: array.astype(np.uint16) * np.uint16(257)), depth=16)
     return replace(samples.map(lambda array: ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)), depth=8)
-
-

@@ -44,7 +44,8 @@ class PlaneCanvas:
         at = self._down[top:bottom]
         first, last = reach(at, height)
         rows = (self._plane[first:last] * self._scale).astype(np.float32, copy=False)[None]
-        return resampled(resampled(rows, first, height, at, 1), 0, width, self._across, 2)[0]
+        drawn: Float = resampled(resampled(rows, first, height, at, 1), 0, width, self._across, 2)[0]
+        return drawn
 
 
 def _halved(plane: NDArray[Any]) -> Float:
@@ -55,4 +56,5 @@ def _halved(plane: NDArray[Any]) -> Float:
     for y in (0, 1):
         for x in (0, 1):
             total += even[y::2, x::2]
-    return total / 4
+    total /= 4
+    return total

@@ -86,7 +86,8 @@ def test_pixels_stay_in_the_space_of_a_profile_that_is_kept(save: Save) -> None:
     data = save(red, icc_profile=swapped)
     assert load_image(data).pixels.array[0, 0, 1] > 250
     np.testing.assert_array_equal(load_image(data, metadata="icc").pixels.array, red)
-    deep = load_image(save(np.array([[7, 900]], np.uint16), icc_profile=PROFILE.replace(b"RGB ", b"GRAY", 1)), metadata="icc")
+    gray = save(np.array([[7, 900]], np.uint16), icc_profile=PROFILE.replace(b"RGB ", b"GRAY", 1))
+    deep = load_image(gray, metadata="icc")
     assert deep.pixels.metadata.icc
     assert not any("ignored" in note for note in deep.notes)
 
