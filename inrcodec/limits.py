@@ -15,7 +15,7 @@ MAX_WIDTH = 4096
 MAX_SYMBOL = 3968
 """Largest magnitude of a quantised weight; bounds every alphabet to 7937 symbols."""
 
-MAX_SECTIONS = 8
+MAX_SECTIONS = 16
 """Sections of a file."""
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def compare(console: Console, /, a: str, b: str, json: bool) -> int:
     """Print PSNR and MS-SSIM of two pictures.
 
-    They have one size; .inr files are decoded first. Colours count where A, the original, is not fully transparent;
-    alphas, where there are some, have a PSNR of their own.
+    They have one size; .inr files are decoded first. If both have an alpha, it has a PSNR of its own, and colours
+    count where A, the original, is not fully transparent.
     """
     from inrcodec.metrics import MIN_SIDE
 
@@ -56,8 +56,9 @@ class Distance:
 
     Attributes:
         psnr: of colours, in dB, over the pixels that are not fully transparent in the original.
-        ms_ssim: of colours, those of the other pixels taken as equal; NaN where it is not defined, or was not asked for.
-        alpha: PSNR of the opacities; None where both pictures are opaque.
+        ms_ssim: of colours, those of the other pixels taken as equal; NaN where it is not defined or was not asked for.
+        alpha: PSNR of the opacities; None unless both pictures have one. Without it colours count everywhere: an alpha
+            was dropped, and with it went what can be seen.
     """
 
     psnr: float
@@ -79,30 +80,17 @@ def distance(original: Pixels, other: Pixels, *, similarity: bool = False) -> Di
     import numpy as np
 
     from inrcodec.metrics import ms_ssim, psnr
-
-    first, second = alike(original, other)
-    visible, decibels = original.visible, None
-    if visible is not None:
-        decibels = psnr(first[visible], second[visible])
-        second = np.where(visible[:, :, None], second, first)
-    alpha = None
-    if original.alpha is not None or other.alpha is not None:
-        alpha = psnr(*alike(_opacity(original), _opacity(other)))
-    return Distance(
-        psnr(first, second) if decibels is None else decibels,
-        ms_ssim(first, second) if similarity else math.nan,
-        alpha,
-    )
-
-
-def _opacity(pixels: Pixels) -> Pixels:
-    """The alpha as a gray picture, white where there is none."""
-    import numpy as np
-
     from inrcodec.pixels import Pixels
 
-    alpha = np.full_like(pixels.array[:, :, 0], pixels.peak) if pixels.alpha is None else pixels.alpha
-    return Pixels(alpha[:, :, None], pixels.depth)
+    first, second = alike(original, other)
+    alpha, visible = None, None
+    if original.alpha is not None and other.alpha is not None:
+        theirs, ours = Pixels(original.alpha[..., None], original.depth), Pixels(other.alpha[..., None], other.depth)
+        alpha, visible = psnr(*alike(theirs, ours)), original.visible
+    decibels = psnr(first, second) if visible is None else psnr(first[visible], second[visible])
+    if similarity and visible is not None:
+        second = np.where(visible[:, :, None], second, first)
+    return Distance(decibels, ms_ssim(first, second) if similarity else math.nan, alpha)
 
 
 def alike(a: Pixels, b: Pixels) -> tuple[NDArray[Any], NDArray[Any]]:

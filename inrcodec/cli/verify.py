@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inrcodec.cli.batch import Batch, Outcome
-from inrcodec.cli.compare import distance
+from inrcodec.cli.compare import alike, distance
 from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.help import DailyCommand
 from inrcodec.cli.paths import read_input
@@ -44,7 +44,9 @@ def _verify_one(console: Console, name: str, originals: dict[str, Pixels]) -> Ou
     pixels = decode_pixels(data)
     text = f"{name}: ok, {about.width} x {about.height}, {about.bytes:,} bytes, {about.bpp:.4f} bpp"
     if originals:
-        apart = distance(originals["icc" if pixels.metadata.icc else "none"], pixels)
+        original = originals["icc" if pixels.metadata.icc else "none"]
+        alike(pixels, original)  # a complaint names this file first
+        apart = distance(original, pixels)
         text += f", {apart.psnr:.2f} dB"
         text += f", alpha {apart.alpha:.2f} dB" if apart.alpha is not None else ""
     console.data(text)

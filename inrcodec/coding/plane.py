@@ -1,4 +1,4 @@
-"""A plane of integers without loss: differences to neighbours, under brotli. Made for opacities, mostly flat or masks."""
+"""A plane of integers without loss: differences to neighbours, under brotli. Made for opacities, flat for the most."""
 
 from __future__ import annotations
 
