@@ -11,7 +11,7 @@ import pytest
 
 import inrcodec
 from inrcodec.decoder import View, accounts, anatomy, decode_pixels, probe
-from inrcodec.errors import BitstreamError, InrError, LimitError
+from inrcodec.errors import BitstreamError, LimitError
 from inrcodec.format.alpha import lossless_alpha, lossy_alpha
 from inrcodec.format.container import CRC_BYTES, read
 from inrcodec.format.cut import cut_to
@@ -134,6 +134,7 @@ def test_cuts_keep_what_is_beside_the_colours(make_grid_stream: MakeStream) -> N
 def test_mutations_inside_with_repaired_checksums_are_survived(make_file: MakeFile) -> None:
     """Both CRCs are right, so that what is inside has to be refused, or drawn, for what it is."""
     rng, gray, accepted = random.Random(3), make_file(hidden=(2,), channels=1), 0
+    said: set[str] = set()
     at = read(gray).header_bytes - CRC_BYTES
     for _ in range(400):
         damaged = bytearray(gray)
@@ -144,14 +145,15 @@ def test_mutations_inside_with_repaired_checksums_are_survived(make_file: MakeFi
         data = attach(make_file(hidden=(2,)), Extras(lossy_alpha(inner)))
         try:
             pixels = decode_pixels(data, limits=Limits(max_params=1 << 16, max_work=1 << 26))
-        except InrError as error:
-            assert isinstance(error, BitstreamError)
-            assert "\n" not in str(error)
+        except BitstreamError as error:
+            said.add(str(error))
             continue
         assert isinstance(pixels, Pixels)
         assert pixels.alpha is not None
         accepted += 1
     assert 0 < accepted < 400
+    assert len(said) > 10
+    assert not any("\n" in message for message in said)
 
 
 def test_mutated_planes_and_texts_with_a_right_checksum_are_survived(make_file: MakeFile) -> None:
@@ -164,8 +166,7 @@ def test_mutated_planes_and_texts_with_a_right_checksum_are_survived(make_file: 
         extras = Extras(metadata=bytes(body)) if trial % 2 else Extras(bytes(body))
         try:
             decode_pixels(attach(make_file(hidden=(2,)), extras))
-        except InrError as error:
-            assert isinstance(error, BitstreamError)
+        except BitstreamError:
             continue
         accepted += 1
     assert 0 < accepted < 400

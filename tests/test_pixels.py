@@ -60,10 +60,10 @@ def test_alpha_goes_with_the_colours() -> None:
     pixels = Pixels(array, 8, alpha)
     assert pixels.channels == 3
     assert pixels.samples.shape == (2, 3, 4)
-    assert np.array_equal(pixels.visible, alpha > 0)
+    np.testing.assert_array_equal(pixels.visible, alpha > 0)
     again = Pixels.of(pixels.samples, 8)
     assert np.array_equal(again.array, array)
-    assert np.array_equal(again.alpha, alpha)
+    np.testing.assert_array_equal(again.alpha, alpha)
     assert Pixels(array).visible is None
     assert Pixels(array, 8, alpha + 1).visible is None
     for wrong in (alpha.astype(np.uint16), alpha[:1], alpha[:, :, None]):

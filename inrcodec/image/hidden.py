@@ -33,7 +33,7 @@ def _filled(colours: Float, known: NDArray[np.bool_]) -> Float:
     if known.all() or rows * columns == 1:
         return colours
     sums, count = _paired(_paired(colours, 0), 1), _paired(_paired(known.astype(np.float32), 0), 1)
-    coarse = _filled(sums / np.maximum(count, 1)[:, :, None], count > 0)
+    coarse = _filled((sums / np.maximum(count, 1)[:, :, None]).astype(np.float32), count > 0)
     smooth = _doubled(_doubled(coarse, 0)[:rows], 1)[:, :columns]
     return np.where(known[:, :, None], colours, smooth)
 

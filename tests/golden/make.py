@@ -89,7 +89,8 @@ def _opacity(header: Header) -> NDArray[np.uint16]:
     """A disc with a soft edge, all of it a little transparent."""
     y, x = np.mgrid[: header.height, : header.width]
     away = (x - header.width / 2) ** 2 + (y - header.height / 2) ** 2
-    return ((9.0 - away / 9).clip(0, 1) * 65000).astype(np.uint16)
+    opacity: NDArray[np.uint16] = ((9.0 - away / 9).clip(0, 1) * 65000).astype(np.uint16)
+    return opacity
 
 
 def _colours(name: str) -> bytes:

@@ -75,7 +75,7 @@ def test_pixels_are_these_to_a_level(name: str) -> None:
 
 def test_lossless_alpha_is_exact_and_metadata_is_kept() -> None:
     alpha = decode_pixels(_data("alpha_lossless")).alpha
-    assert np.array_equal(alpha, np.load(HERE / "alpha_lossless.npy")[:, :, -1])
+    np.testing.assert_array_equal(alpha, np.load(HERE / "alpha_lossless.npy")[:, :, -1])
     assert _record("alpha_lossless")["info"]["alpha"] == "lossless"
     assert _record("alpha_lossy")["info"]["alpha"] == "lossy"
     metadata = decode_pixels(_data("metadata")).metadata
