@@ -34,7 +34,7 @@ DEFAULT_BPP = 0.3
               help=f"Hard cap on the file's bits per pixel.  [default: {DEFAULT_BPP}]")
 @click.option("-s", "--size", type=size, metavar="N[k]", help="Hard cap on the file's bytes (12k is 12,000).")
 @click.option("-p", "--psnr", type=click.FloatRange(0, min_open=True), metavar="DB",
-              help="The smallest file that reaches this PSNR.")
+              help="The smallest file that reaches this PSNR, of colours that can be seen.")
 @click.option("--lambda", "price", cls=Rare, type=click.FloatRange(0, min_open=True), metavar="X",
               help="With --method penalized, no size but a price: minimise MSE + X bpp.")
 @click.option("--config", "recipe", cls=Rare, metavar="NAME|FILE.toml",
