@@ -18,9 +18,11 @@ from inrcodec.pixels import Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.PngImagePlugin import PngInfo
 
 Picture = Union[str, Path, NDArray[Any], "Image"]
-"""A file name, a Pillow image, or an array: ``(h, w)``, ``(h, w, 1)`` or ``(h, w, 3)`` of uint8 or uint16."""
+"""A file name, a Pillow image, or an array of uint8 or uint16: ``(h, w)`` or ``(h, w, c)`` with c = 1 (gray), 2 (gray
+and alpha), 3 (RGB) or 4 (RGB and alpha)."""
 
 
 def encode(
@@ -36,16 +38,19 @@ def encode(
     device: str = "auto",
     threads: int | None = None,
     max_time: float | None = None,
+    alpha: str = "keep",
+    metadata: str = "none",
     observer: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> bytes:
     """Encode a picture.
 
     Args:
-        image: see :data:`Picture`. Alpha is dropped; gray stays one channel.
+        image: see :data:`Picture`. Gray stays one channel.
         bpp: hard cap on the file in bits per pixel; 0.3 if no target is given. At most one of bpp, size, psnr.
         size: hard cap on the file in bytes.
-        psnr: smallest file that reaches this PSNR, in dB over all samples of the decoded picture.
+        psnr: smallest file whose decoded picture reaches this PSNR, in dB over the colours of all pixels that are not
+            fully transparent.
         effort: 1 (seconds) to 9.
         method: ``l0`` (sparse, quantised, entropy-coded) or ``coin`` (dense, 16 bits a weight).
         layers: hidden layers as ``4x64``; chosen from the budget if left out.
@@ -53,6 +58,8 @@ def encode(
         device: ``auto``, ``cpu`` or ``cuda``.
         threads: CPU threads; all cores if left out.
         max_time: seconds the encode may take.
+        alpha: ``keep`` codes the opacity, within the cap; ``drop`` forgets it; ``#rrggbb`` composites over a colour.
+        metadata: of a file or a Pillow image: ``none``, ``all`` or some of ``icc,exif,xmp``, within the cap.
         observer: told about progress a few times a second.
         stop: polled every step; True ends the fit with the best feasible file.
 
@@ -72,7 +79,7 @@ def encode(
         effort=effort, method=method, layers=layers, seed=seed, device=device, threads=threads, max_time=max_time
     )
     target = Target(kind, float(value))  # type: ignore[arg-type]
-    return encode_pixels(_pixels(image), target, options, observer=observer, stop=stop).data
+    return encode_pixels(_pixels(image, alpha, metadata), target, options, observer=observer, stop=stop).data
 
 
 def decode(
@@ -97,13 +104,14 @@ def decode(
         limits: what the decode may cost in memory and time.
 
     Returns:
-        ``(h, w, c)`` samples, c = 1 (gray) or 3 (RGB); uint8 at depth 8, uint16 at depth 16.
+        ``(h, w, c)`` samples, c = 1 (gray), 2 (gray and alpha), 3 (RGB) or 4 (RGB and alpha); uint8 at depth 8, uint16
+        at depth 16.
 
     Raises:
         BitstreamError: not a valid file (``LimitError`` if it asks for too much).
         ValueError: a view that makes no sense.
     """
-    return decode_pixels(data, View(scale, width, height, crop, depth), limits).array
+    return decode_pixels(data, View(scale, width, height, crop, depth), limits).samples
 
 
 def probe(data: bytes, *, limits: Limits | None = None) -> Info:
@@ -115,24 +123,34 @@ def probe(data: bytes, *, limits: Limits | None = None) -> Info:
     return _probe(data, limits)
 
 
-def _pixels(image: Picture) -> Pixels:
+def _pixels(image: Picture, alpha: str, metadata: str) -> Pixels:
+    from inrcodec.image import load_image, with_alpha
+
     if isinstance(image, np.ndarray):
         array = image[..., None] if image.ndim == 2 else image
-        if array.dtype not in (np.uint8, np.uint16) or array.ndim != 3 or array.shape[2] not in (1, 3):
+        if array.dtype not in (np.uint8, np.uint16) or array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4):
             raise ValueError(
-                f"an array picture is (h, w[, 1 or 3]) of uint8 or uint16, not {image.shape} {image.dtype}"
+                f"an array picture is (h, w[, 1 to 4]) of uint8 or uint16, not {image.shape} {image.dtype}"
             )
-        return Pixels(np.ascontiguousarray(array), 8 * array.dtype.itemsize)
-    from inrcodec.image import load_image
-
+        return with_alpha(Pixels.of(array, 8 * array.dtype.itemsize), alpha)
     if isinstance(image, (str, Path)):
-        return load_image(image).pixels
+        return load_image(image, alpha=alpha, metadata=metadata).pixels
     import io
 
     buffer = io.BytesIO()
     lossless = "PNG" if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF"
     try:
-        image.save(buffer, lossless, exif=image.getexif())
+        image.save(buffer, lossless, exif=image.getexif(), pnginfo=_texts(image))
     except (OSError, KeyError, ValueError) as error:
         raise ImageError(f"cannot read a Pillow image of mode {image.mode}: {error}") from error
-    return load_image(buffer.getvalue()).pixels
+    return load_image(buffer.getvalue(), alpha=alpha, metadata=metadata).pixels
+
+
+def _texts(image: Image) -> PngInfo:
+    """The XMP packet of an image, which Pillow would not write into a PNG file by itself."""
+    from PIL.PngImagePlugin import PngInfo
+
+    texts, packet = PngInfo(), image.info.get("xmp")
+    if isinstance(packet, bytes):
+        texts.add_itxt("XML:com.adobe.xmp", packet.decode("utf-8", "replace"))
+    return texts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,18 +13,22 @@ from inrcodec.coding.bytewise import sizes
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
-from inrcodec.format.container import Tag, read
+from inrcodec.format.alpha import read_alpha
+from inrcodec.format.container import Header, Tag, read
 from inrcodec.format.cut import cut_to
+from inrcodec.format.metadata import metadata_sizes, read_metadata
 from inrcodec.format.stream import Stream, describe, extract
 from inrcodec.limits import Limits
+from inrcodec.net.arch import Arch
 from inrcodec.net.canvas import Canvas, octave_of
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from inrcodec.net.layered import drawn as drawn_latents
+from inrcodec.net.plane import PlaneCanvas
 from inrcodec.net.upsample import UNIT
-from inrcodec.pixels import Pixels
+from inrcodec.pixels import Metadata, Pixels
 
 STRIP = 1 << 20
 """Pixels drawn as floats at a time: the rest of a large picture takes no more memory than its integers."""
@@ -107,8 +111,11 @@ class Info:
         method: ``entropy`` (quantised, arithmetic-coded weights), ``brotli`` (quantised, under brotli) or ``dense16``
             (16 bits a weight).
         params: weights and biases of the network.
+        channels: of colour, 1 or 3.
         bpp: bits of the whole file per pixel.
         w0: frequencies of the first and of the other sine layers.
+        alpha: how the opacity is coded, ``constant``, ``lossless`` or ``lossy``; None if there is none.
+        metadata: bytes of what is kept, ``icc``, ``exif`` or ``xmp``, before compression.
     """
 
     version: int
@@ -123,10 +130,16 @@ class Info:
     method: str
     params: int
     sections: tuple[SectionInfo, ...]
+    alpha: str | None = None
+    metadata: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain types, ready for JSON."""
-        return asdict(self)
+        """Plain types, ready for JSON; alpha and metadata only where there are some."""
+        values = asdict(self)
+        for name in ("alpha", "metadata"):
+            if not values[name]:
+                del values[name]
+        return values
 
 
 @dataclass(frozen=True)
@@ -165,9 +178,9 @@ def probe(data: bytes, limits: Limits | None = None) -> Info:
     limits = limits or Limits()
     container = read(data, limits)
     arch = describe(container, limits)
-    header = container.header
+    header, sections = container.header, container.sections
     parts = [SectionInfo("header", 0, container.header_bytes)]
-    parts += [SectionInfo(t.name.lower(), container.offsets[t], len(b)) for t, b in container.sections.items()]
+    parts += [SectionInfo(t.name.lower(), container.offsets[t], len(b)) for t, b in sections.items()]
     return Info(
         version=data[8],
         width=header.width,
@@ -178,9 +191,11 @@ def probe(data: bytes, limits: Limits | None = None) -> Info:
         bpp=8 * len(data) / header.pixels,
         arch=str(arch),
         w0=(arch.w0 / 8, arch.w0 / 8) if isinstance(arch, GridArch) else (arch.w0_first, arch.w0),
-        method=next((name for tag, name in _CODERS.items() if tag in container.sections), "entropy"),
+        method=next((name for tag, name in _CODERS.items() if tag in sections), "entropy"),
         params=arch.params,
         sections=tuple(parts),
+        alpha=read_alpha(sections[Tag.ALPHA], header, limits).kind.name.lower() if header.alpha else None,
+        metadata=metadata_sizes(sections[Tag.METADATA], limits) if Tag.METADATA in sections else {},
     )
 
 
@@ -232,7 +247,7 @@ def accounts(about: Info, tensors: Sequence[TensorInfo]) -> tuple[Account, ...]:
     sections = {section.name: section.bytes for section in about.sections}
     if Tag.GRID.name.lower() in sections:
         return ()
-    described = ("header", Tag.SIREN.name.lower())
+    described = ("header", *(tag.name.lower() for tag in (Tag.SIREN, Tag.ALPHA, Tag.METADATA)))
     coded = sum(size for name, size in sections.items() if name not in described)
     return (
         Account("COIN", "16 bits for every weight", 16.0 * about.params),
@@ -253,7 +268,7 @@ def decode_pixels(
         max_bytes: of a scalable file, draw only what so many bytes of it say.
 
     Returns:
-        The picture, ``(height, width, channels)`` of the view.
+        The picture, ``(height, width, channels)`` of the view, with its alpha and metadata.
 
     Raises:
         BitstreamError: not a valid file, or one that asks for more than the limits (``LimitError``).
@@ -262,13 +277,17 @@ def decode_pixels(
     """
     limits, view = limits or Limits(), view or View()
     container = read(data, limits)
-    arch, header = describe(container, limits), container.header
+    arch = describe(container, limits)
     if max_bytes is not None and len(data) > max_bytes:
         return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
-    octave = 0
-    if isinstance(arch, GridArch):  # a small drawing needs only coarse grids, and the fine ones are most of the file
-        octave = octave_of(arch, (header.width, header.height), view.size(header.width, header.height))
-    return draw(extract(container, limits, octave), view, limits)
+    return draw(extract(container, limits, _octave(arch, container.header, view)), view, limits)
+
+
+def _octave(arch: Arch | GridArch, header: Header, view: View) -> int:
+    """The finest octave of grids that is wanted: a small drawing needs only coarse ones, and the fine are dear."""
+    if not isinstance(arch, GridArch):
+        return 0
+    return octave_of(arch, (header.width, header.height), view.size(header.width, header.height))
 
 
 def draw(stream: Stream, view: View | None = None, limits: Limits | None = None) -> Pixels:
@@ -290,7 +309,35 @@ def draw(stream: Stream, view: View | None = None, limits: Limits | None = None)
         with np.errstate(all="ignore"):  # a hostile file may overflow; NaN is drawn as black
             samples = np.nan_to_num(paint(slice(y + top, y + top + deep)))
         array[top : top + deep] = Pixels.from_unit(samples, deep, w, depth).array
-    return Pixels(array, depth)
+    return Pixels(array, depth, _opacity(stream, view, limits, w * h), _metadata(stream, limits))
+
+
+def _metadata(stream: Stream, limits: Limits) -> Metadata:
+    body = stream.extras.metadata
+    return Metadata() if body is None else read_metadata(body, limits)
+
+
+def _opacity(stream: Stream, view: View, limits: Limits, pixels: int) -> NDArray[Any] | None:
+    """The alpha as the view shows it, of which ``pixels`` are drawn; None for an opaque picture."""
+    header, body = stream.header, stream.extras.alpha
+    if body is None:
+        return None
+    alpha = read_alpha(body, header, limits)
+    if alpha.nested is not None:
+        coded = sum(plane.size for plane in stream.latents or () if plane.any())
+        left = limits.less(work=(pixels + coded) * stream.arch.params, latents=coded)
+        nested = describe(alpha.nested, left)
+        return draw(extract(alpha.nested, left, _octave(nested, header, view)), view, left).array[:, :, 0]
+    plane, depth = alpha.plane(header), view.depth or header.depth
+    drawn = view.size(header.width, header.height)
+    x, y, w, h = view.window(*drawn)
+    if drawn == (header.width, header.height) and depth == header.depth:
+        return np.ascontiguousarray(plane[y : y + h, x : x + w])
+    canvas = PlaneCanvas(plane, (1 << header.depth) - 1, drawn, slice(x, x + w))
+    rows = max(1, STRIP // w)
+    parts = [(top, min(rows, h - top)) for top in range(0, h, rows)]
+    strips = (Pixels.from_unit(canvas.rows(y + top, y + top + deep), deep, w, depth) for top, deep in parts)
+    return np.concatenate([strip.array[:, :, 0] for strip in strips])
 
 
 def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> Callable[[slice], NDArray[np.float32]]:

@@ -172,11 +172,16 @@ class Report:
     Attributes:
         bytes: of the file; ``bpp`` = 8 bytes / pixels.
         cap_bytes: the hard cap, ``use`` the part of it that was used; None for a quality target.
-        psnr: of the decoded picture, at its own bit depth, dB.
+        psnr: of the decoded picture's colours, at its own bit depth, dB; pixels that are fully transparent in the
+            original do not count.
         params: weights of the network, ``kept`` of them not zero.
         steps: optimiser steps taken, all fits together.
         interrupted: the fit was cut short.
         trials: of a search for a price (``--method bisect``).
+        alpha: how the opacity is coded, ``constant``, ``lossless`` or ``lossy``; None without one.
+        alpha_bytes: that it takes of the file.
+        alpha_psnr: of a lossy one, dB.
+        metadata_bytes: that metadata takes of the file.
     """
 
     bytes: int
@@ -195,6 +200,10 @@ class Report:
     steps: int
     interrupted: bool
     trials: tuple[Trial, ...] = ()
+    alpha: str | None = None
+    alpha_bytes: int = 0
+    alpha_psnr: float | None = None
+    metadata_bytes: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, ready for JSON (an infinite PSNR becomes None)."""
@@ -280,11 +289,11 @@ def encode_pixels(
     observer: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Encoded:
-    """Fit a network to a picture and code it.
+    """Fit a network to a picture and code it, with its alpha and metadata if it has some.
 
     Args:
         pixels: the picture.
-        target: a cap the file never exceeds, or the PSNR it must reach.
+        target: a cap the whole file never exceeds, or the PSNR that its colours must reach where they can be seen.
         options: everything else.
         observer: told about progress, a few times a second.
         stop: polled every step; once True the encode finishes with the best feasible file it has.
@@ -299,7 +308,16 @@ def encode_pixels(
     from inrcodec.fit.architectures import session_of
 
     options = options or EncodeOptions()
+    if has_extras(pixels):
+        from inrcodec.fit.extras import Encode
+
+        return Encode(pixels, target, options, observer, stop).run()
     return session_of(options, target, pixels.count)(pixels, target, options, observer, stop).run()
+
+
+def has_extras(pixels: Pixels) -> bool:
+    """Whether a file of a picture holds more than its colours."""
+    return pixels.alpha is not None or bool(pixels.metadata)
 
 
 def encode_stack(

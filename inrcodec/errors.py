@@ -50,3 +50,8 @@ class TargetError(InrError):
         super().__init__(message)
         self.smallest_bytes = smallest_bytes
         self.best_psnr = best_psnr
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's text, or its kind where it has none."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inrcodec.errors import LimitError
 
@@ -15,7 +15,7 @@ MAX_WIDTH = 4096
 MAX_SYMBOL = 3968
 """Largest magnitude of a quantised weight; bounds every alphabet to 7937 symbols."""
 
-MAX_SECTIONS = 8
+MAX_SECTIONS = 16
 """Sections of a file."""
 
 
@@ -29,6 +29,7 @@ class Limits:
         max_params: weights and biases of the network.
         max_work: pixels (or latents) times weights, in multiply-adds; bounds time rather than memory.
         max_latents: latents of all grids together.
+        max_metadata: bytes of profile, EXIF and XMP together, once expanded.
     """
 
     max_side: int = 65535
@@ -36,6 +37,7 @@ class Limits:
     max_params: int = 1 << 22
     max_work: int = 1 << 43
     max_latents: int = 1 << 26
+    max_metadata: int = 1 << 24
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse a picture that is too large.
@@ -66,6 +68,15 @@ class Limits:
         if latents > self.max_latents:
             raise LimitError(f"{latents} latents are over the limit of {self.max_latents}")
 
+    def check_metadata(self, size: int) -> None:
+        """Refuse metadata that is too large.
+
+        Raises:
+            LimitError: more than ``max_metadata`` bytes.
+        """
+        if size > self.max_metadata:
+            raise LimitError(f"{size} bytes of metadata are over the limit of {self.max_metadata}")
+
     def check_work(self, pixels: int, params: int) -> None:
         """Refuse a forward pass that would take too long.
 
@@ -74,3 +85,12 @@ class Limits:
         """
         if pixels * params > self.max_work:
             raise LimitError(f"{pixels} pixels of a {params}-weight network is over the work limit of {self.max_work}")
+
+    def less(self, *, work: int, latents: int) -> Limits:
+        """What is left for a second picture in the same file.
+
+        Args:
+            work: multiply-adds that the first one takes.
+            latents: those of its grids.
+        """
+        return replace(self, max_work=max(0, self.max_work - work), max_latents=max(0, self.max_latents - latents))

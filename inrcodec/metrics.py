@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inrcodec.pixels import Pixels
+
 _TAPS = 11
 _SIGMA = 1.5
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, finest first (Wang et al. 2003)
@@ -33,6 +35,26 @@ def psnr(a: NDArray[Any], b: NDArray[Any]) -> float:
     if squares == 0:
         return math.inf
     return 10.0 * math.log10(peak * peak * a.size / squares)
+
+
+def picture_psnr(original: Pixels, array: NDArray[Any]) -> float:
+    """PSNR in dB of colours, over the pixels of the original that are not fully transparent.
+
+    Args:
+        original: the picture; its alpha says which pixels count.
+        array: colours that were drawn of it, of the same type and shape.
+
+    Returns:
+        As :func:`psnr`; ``inf`` for a picture of which nothing can be seen.
+
+    Raises:
+        ValueError: the types or shapes differ.
+    """
+    visible = original.visible
+    if visible is None:
+        return psnr(original.array, array)
+    _peak(original.array, array)
+    return psnr(original.array[visible], array[visible])
 
 
 def ms_ssim(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -74,12 +74,14 @@ def test_probe(tiny: bytes) -> None:
         (np.zeros((5, 4, 3), np.uint8), (5, 4, 3), 8),
         (np.zeros((3, 3), np.uint16), (3, 3, 1), 16),
         (np.zeros((4, 5, 3), np.uint8).swapaxes(0, 1), (5, 4, 3), 8),
+        (np.zeros((5, 4, 2), np.uint8), (5, 4, 2), 8),
+        (np.zeros((5, 4, 4), np.uint16), (5, 4, 4), 16),
     ],
 )
 def test_arrays(array: Any, shape: tuple[int, ...], depth: int, asked: list[Any]) -> None:
     assert inrcodec.encode(array) == b"file"
     (call,) = asked
-    assert (call.pixels.array.shape, call.pixels.depth) == (shape, depth)
+    assert (call.pixels.samples.shape, call.pixels.depth) == (shape, depth)
     assert call.pixels.array.flags.c_contiguous
 
 
@@ -90,8 +92,8 @@ def test_arrays(array: Any, shape: tuple[int, ...], depth: int, asked: list[Any]
         np.zeros((4, 4), np.int64),
         np.zeros((4, 4), bool),
         np.zeros((4, 4), ">u2") if sys.byteorder == "little" else np.zeros((4, 4), "<u2"),
-        np.zeros((4, 4, 2), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 0), np.uint8),
         np.zeros((4,), np.uint8),
         np.zeros((1, 4, 4, 3), np.uint8),
         np.zeros((0, 4), np.uint8),
@@ -115,6 +117,30 @@ def test_pillow_images_and_files(tmp_path: Path, asked: list[Any]) -> None:
         inrcodec.encode(Image.new(mode, (4, 3)))
         pixels: Pixels = asked.pop().pixels
         assert (pixels.channels, pixels.depth) == (channels, depth)
+
+
+def test_alpha_and_metadata_are_chosen(tmp_path: Path, asked: list[Any]) -> None:
+    image = Image.new("LA", (4, 3), (10, 51))
+    exif = Image.Exif()
+    exif[0x010F] = "A maker"
+    image.save(tmp_path / "a.png", exif=exif)
+    opened = Image.open(tmp_path / "a.png")
+    opened.info["xmp"] = b"<x/>"
+    for source in (tmp_path / "a.png", opened, np.asarray(image)):
+        assert inrcodec.encode(source) == b"file"
+        assert asked[-1].pixels.samples[0, 0].tolist() == [10, 51]
+        assert not asked[-1].pixels.metadata
+        inrcodec.encode(source, alpha="drop")
+        assert asked[-1].pixels.samples[0, 0].tolist() == [10]
+        inrcodec.encode(source, alpha="#ff0000")
+        assert asked[-1].pixels.samples[0, 0].tolist() == [206, 2, 2]
+    inrcodec.encode(opened, metadata="all")
+    assert b"A maker" in asked[-1].pixels.metadata.exif
+    assert asked[-1].pixels.metadata.xmp == b"<x/>"
+    inrcodec.encode(np.full((2, 2, 4), 255, np.uint8))
+    assert asked[-1].pixels.alpha is None
+    with pytest.raises(ValueError, match="alpha is"):
+        inrcodec.encode(tmp_path / "a.png", alpha="white")
 
 
 def test_pillow_images_in_other_colour_spaces(asked: list[Any]) -> None:

@@ -10,19 +10,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inrcodec.decoder import anatomy, decode_pixels, probe
 from inrcodec.errors import BadMagic, BitstreamError, ChecksumMismatch, InrError, Truncated
+from inrcodec.format.alpha import lossless_alpha, lossy_alpha
 from inrcodec.format.container import CRC_BYTES, MAGIC, VERSION, Tag, read
 from inrcodec.format.cut import cut_at
+from inrcodec.format.extras import Extras, attach
+from inrcodec.format.metadata import write_metadata
 from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
-from inrcodec.pixels import Pixels
+from inrcodec.pixels import Metadata, Pixels
 
 MakeFile = Callable[..., bytes]
 MakeStream = Callable[..., Stream]
@@ -36,7 +40,10 @@ SMALL = Limits(max_side=4096, max_pixels=1 << 14, max_params=1 << 16, max_work=1
 MANY = settings(max_examples=1000, suppress_health_check=[HealthCheck.too_slow])
 
 
-@pytest.fixture(scope="module", params=["symbols", "halves", "gray", "deep", "grid", "brotli", "encoded", "layers"])
+KINDS = ["symbols", "halves", "gray", "deep", "grid", "brotli", "encoded", "layers", "extras", "nested"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def file(request: pytest.FixtureRequest, make_file: MakeFile, make_grid_stream: MakeStream) -> bytes:
     """Files of every kind, 60 to 300 bytes."""
     if request.param == "grid":
@@ -44,6 +51,12 @@ def file(request: pytest.FixtureRequest, make_file: MakeFile, make_grid_stream: 
     if request.param == "layers":  # and cut
         whole = make_grid_stream(LayeredArch(0, 1, 1, 1, (), (), residuals=0), width=8, height=6)
         return pack(cut_at(whole, 3, 12))
+    if request.param == "extras":
+        opacity = np.array([[0, 7, 200, 0, 255, 31]], np.uint8)
+        extras = Extras(lossless_alpha(opacity), write_metadata(Metadata(icc=b"ab" * 20, xmp=b"<x/>")))
+        return attach(make_file(hidden=(3,), width=6, height=1), extras)
+    if request.param == "nested":
+        return attach(make_file(hidden=(2,)), Extras(lossy_alpha(make_file(hidden=(1,), channels=1))))
     kinds: dict[str, dict[str, Any]] = {
         "halves": {"hidden": (3,), "halves": True},
         "gray": {"channels": 1},

@@ -21,11 +21,14 @@ from inrcodec.decoder import View, anatomy, decode_pixels, draw, probe
 from inrcodec.errors import InrError, LimitError
 from inrcodec.format import stream as stream_module
 from inrcodec.format.container import Header, Tag, read, write
+from inrcodec.format.extras import Extras, attach
+from inrcodec.format.metadata import write_metadata
 from inrcodec.format.sections import GridHead, write_grid, write_laws
 from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import ACTIVATIONS, GridArch
+from inrcodec.pixels import Metadata
 
 MakeStream = Callable[..., Stream]
 
@@ -224,7 +227,8 @@ def test_partial_decodes_survive_random_payloads(data: bytes) -> None:
 
 def test_limits_are_the_callers(data: bytes) -> None:
     latents = ARCH.latents(37, 22)
-    fits = Limits(37, 37 * 22, ARCH.params, latents * ARCH.params, latents)
+    fits = Limits(37, 37 * 22, ARCH.params, latents * ARCH.params, latents, 9)
+    data = attach(data, Extras(metadata=write_metadata(Metadata(icc=b"12345", xmp=b"6789"))))
     decode_pixels(data, limits=fits)
     for name, value in vars(fits).items():
         with pytest.raises(LimitError):

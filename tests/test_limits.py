@@ -8,7 +8,11 @@ from inrcodec.coding.law import LARGEST_CODES, largest_symbol
 from inrcodec.errors import BitstreamError, LimitError
 from inrcodec.limits import MAX_SYMBOL, Limits
 
-SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100, max_latents=30)
+SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100, max_latents=30, max_metadata=40)
+
+
+def _less(work: int, latents: int) -> Limits:
+    return SMALL.less(work=work, latents=latents)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +24,10 @@ SMALL = Limits(max_side=10, max_pixels=50, max_params=7, max_work=100, max_laten
         (lambda: SMALL.check_params(7), lambda: SMALL.check_params(8)),
         (lambda: SMALL.check_work(20, 5), lambda: SMALL.check_work(101, 1)),
         (lambda: SMALL.check_latents(30), lambda: SMALL.check_latents(31)),
+        (lambda: SMALL.check_metadata(40), lambda: SMALL.check_metadata(41)),
+        (lambda: _less(60, 0).check_work(8, 5), lambda: _less(60, 0).check_work(41, 1)),
+        (lambda: _less(0, 29).check_latents(1), lambda: _less(0, 29).check_latents(2)),
+        (lambda: _less(999, 0).check_work(0, 1), lambda: _less(999, 0).check_work(1, 1)),
     ],
 )
 def test_the_limit_itself_is_allowed_and_one_more_is_not(fits: Callable[[], None], exceeds: Callable[[], None]) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inrcodec.metrics import MIN_SIDE, ms_ssim, psnr
+from inrcodec.metrics import MIN_SIDE, ms_ssim, picture_psnr, psnr
+from inrcodec.pixels import Pixels
 
 
 def _pair(height: int, width: int, channels: int, spread: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -86,3 +87,14 @@ def test_ms_ssim_is_not_defined_for_small_pictures() -> None:
 def test_ms_ssim_of_opposites_is_a_number() -> None:
     black, white = np.zeros((161, 161, 1), np.uint8), np.full((161, 161, 1), 255, np.uint8)
     assert 0.0 <= ms_ssim(black, white) < 0.8
+
+
+def test_psnr_of_what_can_be_seen() -> None:
+    a, b = np.zeros((2, 3, 1), np.uint8), np.full((2, 3, 1), 10, np.uint8)
+    alpha = np.array([[255, 0, 1], [0, 0, 0]], np.uint8)
+    b[0, 2] = 0
+    assert picture_psnr(Pixels(a, 8, alpha), b) == pytest.approx(psnr(a[0, :2], b[0, 1:]))
+    assert picture_psnr(Pixels(a, 8, np.full((2, 3), 1, np.uint8)), b) == picture_psnr(Pixels(a), b) == psnr(a, b)
+    assert picture_psnr(Pixels(a, 8, np.zeros((2, 3), np.uint8)), b) == math.inf
+    with pytest.raises(ValueError, match="differ"):
+        picture_psnr(Pixels(a, 8, alpha), b[:1])

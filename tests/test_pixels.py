@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inrcodec.pixels import Pixels
+from inrcodec.pixels import Metadata, Pixels
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,25 @@ def test_floats_are_in_raster_order_one_row_a_pixel() -> None:
 def test_floats_are_clipped_and_rounded_half_to_even() -> None:
     samples = np.array([-9.0, 2.5 / 255, 0.0019, 0.00198, 0.5, 1.0, 1.7, np.inf, -np.inf], np.float32)
     assert Pixels.from_unit(samples[:, None], 3, 3, 8).array.ravel().tolist() == [0, 2, 0, 1, 128, 255, 255, 255, 0]
+
+
+def test_alpha_goes_with_the_colours() -> None:
+    array, alpha = np.zeros((2, 3, 3), np.uint8), np.array([[0, 1, 2], [3, 4, 5]], np.uint8)
+    pixels = Pixels(array, 8, alpha)
+    assert pixels.channels == 3
+    assert pixels.samples.shape == (2, 3, 4)
+    np.testing.assert_array_equal(pixels.visible, alpha > 0)
+    again = Pixels.of(pixels.samples, 8)
+    assert np.array_equal(again.array, array)
+    np.testing.assert_array_equal(again.alpha, alpha)
+    assert Pixels(array).visible is None
+    assert Pixels(array, 8, alpha + 1).visible is None
+    for wrong in (alpha.astype(np.uint16), alpha[:1], alpha[:, :, None]):
+        with pytest.raises(ValueError, match="does not go with"):
+            Pixels(array, 8, wrong)
+
+
+def test_metadata_is_true_where_it_says_something() -> None:
+    assert not Metadata()
+    assert Metadata(xmp=b"<x/>")
+    assert not Pixels(np.zeros((1, 1, 1), np.uint8)).metadata

@@ -81,7 +81,7 @@ def measure(
     head = _Head(picture.stem, chosen.name, bpp, chosen.versions())
     size = (0, 0)
     try:
-        pixels = load_image(picture, depth=8).pixels
+        pixels = load_image(picture, alpha="drop", depth=8).pixels
         size = (pixels.width, pixels.height)
         return list(_rows(head, chosen, pixels, target, keep))
     except MemoryError:

@@ -76,7 +76,7 @@ def _decode_one(
 ) -> Outcome:  # fmt: skip
     from inrcodec.atomic import atomic_write, check_writable
     from inrcodec.decoder import decode_pixels
-    from inrcodec.image import format_of, picture_bytes
+    from inrcodec.image import format_of, losses, picture_bytes
 
     fmt = fmt or ("png" if job.dest is None else format_of(job.dest))
     if job.dest is not None:
@@ -88,6 +88,8 @@ def _decode_one(
     except ValueError as error:  # a view that makes no sense for this picture
         raise RequestError(str(error)) from error
     picture = picture_bytes(pixels, fmt)
+    for loss in losses(pixels, fmt):
+        console.say(f"{job.source}: {loss}")
     if job.dest is None:
         write_stdout(picture)
     else:
@@ -98,7 +100,7 @@ def _decode_one(
         console.json(
             {
                 "input": job.source, "output": str(job.dest or STREAM), "format": fmt, "width": pixels.width,
-                "height": pixels.height, "channels": pixels.channels, "depth": pixels.depth, "seconds": seconds,
+                "height": pixels.height, "channels": pixels.samples.shape[2], "depth": pixels.depth, "seconds": seconds,
             }
         )  # fmt: skip
     return Outcome(job.source, (str(pixels.width), str(pixels.height), f"{seconds:.2f} s"), FINE)

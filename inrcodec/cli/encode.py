@@ -17,7 +17,7 @@ from inrcodec.cli.encode_stack import stack_size, take_turns
 from inrcodec.cli.help import DailyCommand, Rare
 from inrcodec.cli.interrupt import graceful_stop
 from inrcodec.cli.paths import STREAM, Job, plan_jobs
-from inrcodec.cli.values import activation, alpha, duration, encoding, layers, override, size
+from inrcodec.cli.values import activation, alpha, duration, encoding, layers, metadata, override, size
 
 if TYPE_CHECKING:
     from inrcodec.recipes import Recipe
@@ -34,7 +34,7 @@ DEFAULT_BPP = 0.3
               help=f"Hard cap on the file's bits per pixel.  [default: {DEFAULT_BPP}]")
 @click.option("-s", "--size", type=size, metavar="N[k]", help="Hard cap on the file's bytes (12k is 12,000).")
 @click.option("-p", "--psnr", type=click.FloatRange(0, min_open=True), metavar="DB",
-              help="The smallest file that reaches this PSNR.")
+              help="The smallest file that reaches this PSNR, of colours that can be seen.")
 @click.option("--lambda", "price", cls=Rare, type=click.FloatRange(0, min_open=True), metavar="X",
               help="With --method penalized, no size but a price: minimise MSE + X bpp.")
 @click.option("--config", "recipe", cls=Rare, metavar="NAME|FILE.toml",
@@ -81,8 +81,11 @@ DEFAULT_BPP = 0.3
 @click.option("--log", cls=Rare, type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Write down how the fit goes, in a folder of DIR for every input: CSV, TensorBoard events.")
 @click.option("--log-images", cls=Rare, is_flag=True, help="With the picture at every tenth of the fit.")
-@click.option("--alpha", cls=Rare, type=alpha, metavar="drop|#rrggbb", default="drop", show_default=True,
-              help="Forget the opacity, or composite over a colour.")
+@click.option("--alpha", cls=Rare, type=alpha, metavar="keep|drop|#rrggbb", default="keep", show_default=True,
+              help="Code the opacity within the cap (PSNR is of colours that can be seen), forget it, or composite "
+                   "over a colour.")
+@click.option("--metadata", cls=Rare, type=metadata, metavar="none|icc,exif,xmp|all", default="none", show_default=True,
+              help="Keep these within the cap; with icc, colours stay in the picture's own space.")
 @click.option("--depth", cls=Rare, type=click.Choice(["auto", "8", "16"]), default="auto", show_default=True,
               help="Bits per sample.")
 @click.option("--skip-existing", cls=Rare, is_flag=True, help="Leave inputs alone whose output is there.")
@@ -232,5 +235,5 @@ def _request(given: dict[str, Any], recipe: Recipe | None) -> Request:
     depth: Literal["auto", 8, 16] = {"8": 8, "16": 16}.get(given["depth"], "auto")  # type: ignore[assignment]
     return Request(
         target, options, given["alpha"], depth, given["force"], given["skip_existing"], given["json"], given["stats"],
-        recipe,
+        recipe, given["metadata"],
     )

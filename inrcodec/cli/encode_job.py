@@ -35,6 +35,7 @@ class Request:
     json: bool
     stats: Path | None
     recipe: Recipe | None = None
+    metadata: str = "none"
 
 
 def dry_run_job(console: Console, request: Request, job: Job) -> Outcome:
@@ -178,7 +179,7 @@ def _load(console: Console, request: Request, job: Job) -> LoadedImage:
     from inrcodec.image import load_image
 
     source: str | bytes = read_input(STREAM) if job.source == STREAM else job.source
-    loaded = load_image(source, alpha=request.alpha, depth=request.depth)
+    loaded = load_image(source, alpha=request.alpha, depth=request.depth, metadata=request.metadata)
     for note in loaded.notes:
         console.say(f"{job.source}: {note}")
     return loaded
@@ -188,10 +189,13 @@ def _tell(
     console: Console, request: Request, job: Job, loaded: LoadedImage, report: Report, reports: list[dict[str, Any]]
 ) -> None:
     """Say how it went, to people and to programs."""
+    beside = f", alpha {report.alpha} {report.alpha_bytes:,} bytes" if report.alpha else ""
+    if report.alpha_psnr is not None:
+        beside += f" ({report.alpha_psnr:.2f} dB)"
     used = f", {100 * report.use:.1f} % of the cap" if report.use is not None else ""
     console.say(
         f"{job.source} -> {job.dest or 'standard output'}: {report.bytes:,} bytes, {report.bpp:.4f} bpp{used}, "
-        f"{report.psnr:.2f} dB, {clock(report.seconds)}"
+        f"{report.psnr:.2f} dB{beside}, {clock(report.seconds)}"
     )
     if report.interrupted:
         console.say(f"{job.source}: stopped early; this is the best result up to then")

@@ -54,12 +54,15 @@ def _info_one(console: Console, name: str, json: bool) -> Outcome:
 def _describe(about: Info) -> list[str]:
     """The picture, the file, the network, and the sections with their sum."""
     kind = "gray" if about.channels == 1 else "RGB"
+    kind += f" and alpha ({about.alpha})" if about.alpha else ""
+    kept = ", ".join(f"{name} {size:,} bytes" for name, size in about.metadata.items())
     rows = [("section", "offset", "bytes", "share")]
     rows += [(s.name, f"{s.offset:,}", f"{s.bytes:,}", f"{100 * s.bytes / about.bytes:.1f} %") for s in about.sections]
     rows.append(("total", "", f"{sum(section.bytes for section in about.sections):,}", ""))
     return [
         f"  picture  {about.width} x {about.height}, {kind}, {about.depth} bits a sample",
         f"  file     {about.bytes:,} bytes, {about.bpp:.4f} bpp, format version {about.version}",
+        *([f"  metadata {kept}, before compression"] if kept else []),
         f"  network  {about.arch}, {about.params:,} weights, {_METHODS.get(about.method, about.method)}",
         *("  " + line for line in table(rows).splitlines()),
     ]

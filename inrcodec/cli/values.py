@@ -55,15 +55,25 @@ def layers(text: str) -> str:
 
 
 def alpha(text: str) -> str:
-    """What becomes of the opacity, checked: ``drop`` or ``#rrggbb``.
+    """What becomes of the opacity, checked: ``keep``, ``drop`` or ``#rrggbb``.
 
     Raises:
-        click.BadParameter: it is neither.
+        click.BadParameter: it is none of these.
     """
-    if text == "keep":
-        raise click.BadParameter("keeping the alpha channel is not supported yet: use drop or a colour like #ffffff")
-    if text != "drop" and not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        raise click.BadParameter(f"{text!r} is neither drop nor a colour like #ffffff")
+    if text not in ("keep", "drop") and not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise click.BadParameter(f"{text!r} is none of keep, drop, and a colour like #ffffff")
+    return text
+
+
+def metadata(text: str) -> str:
+    """What is kept of a file's metadata, checked: ``none``, ``all``, or names with commas, ``icc,exif``.
+
+    Raises:
+        click.BadParameter: it is none of these.
+    """
+    names = ("icc", "exif", "xmp")  # of inrcodec.image, repeated so that --help need not import Pillow
+    if text not in ("none", "all") and not all(part.strip() in names for part in text.split(",")):
+        raise click.BadParameter(f"{text!r} is none of none, all, and some of {','.join(names)}")
     return text
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inrcodec.cli.batch import Batch, Outcome
-from inrcodec.cli.compare import alike
+from inrcodec.cli.compare import alike, distance
 from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.help import DailyCommand
 from inrcodec.cli.paths import read_input
@@ -24,26 +24,30 @@ if TYPE_CHECKING:
 def verify(console: Console, /, files: tuple[str, ...], against: str | None) -> int:
     """Check that coded files are whole.
 
-    Parses everything, compares the checksum and decodes; prints a line for each file that is fine.
+    Parses everything, compares the checksum and decodes; prints a line for each file that is fine. PSNR is of colours
+    that can be seen in the original.
     """
-    original = None
+    originals: dict[str, Pixels] = {}
     if against is not None:
         from inrcodec.image import load_image
 
-        original = load_image(against).pixels
-    return Batch(console).run(files, lambda name: name, lambda name: _verify_one(console, name, original), ())
+        # Colours in the space of a profile, where a file has kept its own.
+        originals = {kept: load_image(against, metadata=kept).pixels for kept in ("none", "icc")}
+    return Batch(console).run(files, lambda name: name, lambda name: _verify_one(console, name, originals), ())
 
 
-def _verify_one(console: Console, name: str, original: Pixels | None) -> Outcome:
+def _verify_one(console: Console, name: str, originals: dict[str, Pixels]) -> Outcome:
     from inrcodec.decoder import decode_pixels, probe
 
     data = read_input(name)
     about = probe(data)
     pixels = decode_pixels(data)
     text = f"{name}: ok, {about.width} x {about.height}, {about.bytes:,} bytes, {about.bpp:.4f} bpp"
-    if original is not None:
-        from inrcodec.metrics import psnr
-
-        text += f", {psnr(*alike(pixels, original)):.2f} dB"
+    if originals:
+        original = originals["icc" if pixels.metadata.icc else "none"]
+        alike(pixels, original)  # a complaint names this file first
+        apart = distance(original, pixels)
+        text += f", {apart.psnr:.2f} dB"
+        text += f", alpha {apart.alpha:.2f} dB" if apart.alpha is not None else ""
     console.data(text)
     return Outcome(name)

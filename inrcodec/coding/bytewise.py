@@ -16,6 +16,9 @@ from inrcodec.net.arch import Network
 _ONE_BYTE = 127
 """Largest magnitude of tensors whose symbols take a byte; those of others take two."""
 
+_PIECE = 1 << 20
+"""Bytes expanded at a time: brotli may give about twice what it is asked for."""
+
 
 def sizes(arch: Network, laws: tuple[Law, ...]) -> tuple[int, ...]:
     """Bytes of each tensor before compression."""
@@ -31,8 +34,7 @@ def compress(symbols: Symbols) -> bytes:
         value.astype(">i1" if law.largest <= _ONE_BYTE else ">i2").tobytes() if law.largest else b""
         for law, value in zip(symbols.laws, symbols.values, strict=True)
     ]
-    packed: bytes = brotli.compress(b"".join(parts), quality=11)
-    return packed
+    return compress_bytes(b"".join(parts))
 
 
 def expand(payload: bytes, arch: Network, laws: tuple[Law, ...]) -> Symbols:
@@ -42,7 +44,7 @@ def expand(payload: bytes, arch: Network, laws: tuple[Law, ...]) -> Symbols:
         BitstreamError: the payload is not of that form.
     """
     lengths = sizes(arch, laws)
-    raw = _expand(payload, sum(lengths))
+    raw = expand_bytes(payload, sum(lengths), "the weights")
     values, at = [], 0
     for law, spec, length in zip(laws, arch.tensors(), lengths, strict=True):
         kind = ">i1" if length == spec.size else ">i2"
@@ -54,17 +56,33 @@ def expand(payload: bytes, arch: Network, laws: tuple[Law, ...]) -> Symbols:
     return Symbols(arch, laws, tuple(values))
 
 
-def _expand(payload: bytes, length: int) -> bytes:
-    decompressor = brotli.Decompressor()
+def compress_bytes(raw: bytes, quality: int = 11) -> bytes:
+    """Any bytes, compressed."""
+    packed: bytes = brotli.compress(raw, quality=quality)
+    return packed
+
+
+def expand_bytes(payload: bytes, length: int, what: str) -> bytes:
+    """The inverse of :func:`compress_bytes`. Stops, and refuses, where there is more than there should be.
+
+    Args:
+        payload: one brotli stream.
+        length: bytes that it has to hold.
+        what: is in it, for the message.
+
+    Raises:
+        BitstreamError: it is damaged, does not hold so many, or more follows it.
+    """
+    decompressor, raw, more = brotli.Decompressor(), bytearray(), payload
     try:
-        raw = bytes(decompressor.process(payload, output_buffer_limit=length + 1))
-        while len(raw) <= length and not decompressor.is_finished():
-            more = decompressor.process(b"", output_buffer_limit=length + 1 - len(raw))
-            if not more:
+        while True:
+            piece = decompressor.process(more, output_buffer_limit=min(_PIECE, length + 1 - len(raw)))
+            raw += piece
+            more = b""
+            if not piece or len(raw) > length or decompressor.is_finished():
                 break
-            raw += more
     except brotli.error:
-        raise BitstreamError("the brotli stream is damaged") from None
+        raise BitstreamError(f"the brotli stream of {what} is damaged") from None
     if len(raw) != length or not decompressor.is_finished():
-        raise BitstreamError(f"the brotli stream does not hold the {length} bytes of the weights")
-    return raw
+        raise BitstreamError(f"the brotli stream does not hold the {length} bytes of {what}")
+    return bytes(raw)

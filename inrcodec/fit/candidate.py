@@ -12,7 +12,7 @@ from inrcodec.decoder import decode_pixels, draw
 from inrcodec.errors import InrError
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.format.stream import Stream, pack
-from inrcodec.metrics import psnr
+from inrcodec.metrics import picture_psnr
 from inrcodec.pixels import Pixels
 
 _CHECK_DB = 0.05
@@ -26,7 +26,7 @@ class Candidate:
     Attributes:
         stream: what it holds.
         data: its bytes.
-        psnr: of the decoded picture.
+        psnr: of the decoded picture, where something can be seen of it.
         cap: bytes it was made for.
         fitted: the net it came from.
     """
@@ -40,7 +40,7 @@ class Candidate:
     @classmethod
     def of(cls, pixels: Pixels, stream: Stream, cap: int, fitted: FittedNet) -> Candidate:
         """Pack a stream, and see what it shows."""
-        return cls(stream, pack(stream), psnr(pixels.array, draw(stream).array), cap, fitted)
+        return cls(stream, pack(stream), picture_psnr(pixels, draw(stream).array), cap, fitted)
 
     @property
     def kept(self) -> int:
@@ -54,7 +54,7 @@ class Candidate:
         Raises:
             InrError: they do not show what was measured.
         """
-        decoded = psnr(pixels.array, decode_pixels(self.data).array)
+        decoded = picture_psnr(pixels, decode_pixels(self.data).array)
         if not math.isclose(decoded, self.psnr, abs_tol=_CHECK_DB):
             raise InrError(
                 f"self-check failed: the file decodes to {decoded:.2f} dB, not {self.psnr:.2f}; nothing was written"

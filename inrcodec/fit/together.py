@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target
+from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, has_extras
 from inrcodec.fit.architectures import session_of
 from inrcodec.fit.config import SIREN_ONLY
 from inrcodec.fit.descent import Diverged, advance
@@ -42,7 +42,7 @@ class Together:
 
     Pictures of one shape have the same network and budget; the first of a group that is encoded brings the fit of the
     whole group about. A quality takes a search of its own for every picture, so does a race of seeds; latent grids and
-    unusual methods have no stacks yet: those stay alone.
+    unusual methods have no stacks yet, and pictures with alpha or metadata have budgets of their own: those stay alone.
 
     Args:
         pictures: all of them.
@@ -90,6 +90,9 @@ class Together:
             TargetError: no file meets the target.
             ValueError: options that make no sense.
         """
+        if has_extras(self.pictures[k]):
+            self._begun.add(k)
+            return encode_pixels(self.pictures[k], self.target, self.options, observer=observer, stop=self.stop)
         if k not in self._begun:
             self._begin(k, observer)
         session, seconds = self._ready.pop(k)
@@ -123,11 +126,11 @@ def _unusual(options: EncodeOptions) -> bool:
 
 
 def _groups(pictures: Sequence[Pixels], largest: int) -> list[tuple[int, ...]]:
-    """Indices of pictures of one shape, at most so many together."""
-    by_shape: dict[Header, list[int]] = {}
+    """Indices of pictures of one shape, at most so many together; those with alpha or metadata stay alone."""
+    by_shape: dict[object, list[int]] = {}
     for k, picture in enumerate(pictures):
         header = Header(picture.width, picture.height, picture.channels, picture.depth)
-        by_shape.setdefault(header, []).append(k)
+        by_shape.setdefault((header, k) if has_extras(picture) else header, []).append(k)
     return [tuple(same[at : at + largest]) for same in by_shape.values() for at in range(0, len(same), largest)]
 
 

@@ -26,7 +26,9 @@ GRAY = 0x01
 """Feature bit: one channel instead of three."""
 DEEP = 0x02
 """Feature bit: 16 bits a sample instead of 8."""
-KNOWN_FEATURES = GRAY | DEEP
+ALPHA = 0x04
+"""Feature bit: an opacity beside the colours, in the section of that name."""
+KNOWN_FEATURES = GRAY | DEEP | ALPHA
 CRC_BYTES = 4
 MAX_HEADER_BYTES = len(MAGIC) + 3 + 2 * MAX_VARINT_BYTES + MAX_SECTIONS * (1 + MAX_VARINT_BYTES) + CRC_BYTES
 """No header is longer, so that so many bytes are enough for :func:`read_head`."""
@@ -45,6 +47,8 @@ class Tag(IntEnum):
     GRID = 5
     BROTLI = 6
     LAYERS = 7
+    ALPHA = 8
+    METADATA = 9
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,16 @@ class Header:
     Attributes:
         width: columns, at least 1.
         height: rows, at least 1.
-        channels: 1 or 3.
+        channels: of colour, 1 or 3.
         depth: bits a sample, 8 or 16.
+        alpha: whether there is an opacity beside them.
     """
 
     width: int
     height: int
     channels: int = 3
     depth: int = 8
+    alpha: bool = False
 
     @property
     def pixels(self) -> int:
@@ -71,7 +77,7 @@ class Header:
     @property
     def features(self) -> int:
         """The feature byte."""
-        return (GRAY if self.channels == 1 else 0) | (DEEP if self.depth == 16 else 0)
+        return (GRAY if self.channels == 1 else 0) | (DEEP if self.depth == 16 else 0) | (ALPHA if self.alpha else 0)
 
 
 @dataclass(frozen=True)
@@ -204,7 +210,8 @@ def read_head(data: bytes, limits: Limits | None = None) -> Head:
     limits.check_size(width, height)
     lengths = _section_table(reader)
     channels, depth = (1 if features & GRAY else 3), (16 if features & DEEP else 8)
-    return Head(Header(width, height, channels, depth), lengths, reader.position)
+    header = Header(width, height, channels, depth, bool(features & ALPHA))
+    return Head(header, lengths, reader.position)
 
 
 def _section_table(reader: Reader) -> dict[Tag, int]:

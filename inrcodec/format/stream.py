@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,10 @@ from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols, Tensors, halves_decode, halves_encode
 from inrcodec.coding.wavefront import read_latents, write_latents
 from inrcodec.errors import BitstreamError
+from inrcodec.format.alpha import read_alpha
 from inrcodec.format.container import Container, Header, Tag, header_size, read, write
+from inrcodec.format.extras import Extras
+from inrcodec.format.metadata import metadata_sizes
 from inrcodec.format.sections import (
     LAW_BYTES,
     GridHead,
@@ -55,6 +58,7 @@ class Stream:
             those of the finest grids may be missing if they were not asked for. Refinements follow, layer by layer.
         coder: of symbols: ``arithmetic``, or ``brotli`` for comparison (a SIREN only).
         end: of a :class:`LayeredArch` that was cut: the first wave that is missing of the last grid in the stream.
+        extras: opacity and metadata, as the file has them.
     """
 
     header: Header
@@ -63,6 +67,7 @@ class Stream:
     latents: Latents | None = None
     coder: str = "arithmetic"
     end: int | None = None
+    extras: Extras = field(default_factory=Extras)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Float weights by name, as every decoder computes them."""
@@ -87,7 +92,7 @@ def pack(stream: Stream) -> bytes:
             sections[Tag.SYMBOLS] = stream.weights.encode()
     else:
         sections[Tag.HALVES] = halves_encode(stream.arch, stream.weights)
-    return write(stream.header, sections)
+    return write(stream.header, sections | stream.extras.sections)
 
 
 def _pack_grid(stream: Stream, arch: GridArch) -> bytes:
@@ -109,7 +114,7 @@ def _pack_grid(stream: Stream, arch: GridArch) -> bytes:
             write_latents(writer, model, latents[:plane], latents[plane], stream.end if plane == last else None)
     sections = {Tag.LAWS: write_laws(weights.laws), Tag.SYMBOLS: writer.finish()}
     sections |= _describe_grid(GridHead(arch, coded, weights.prior), stream.end)
-    return write(stream.header, sections)
+    return write(stream.header, sections | stream.extras.sections)
 
 
 def _describe_grid(head: GridHead, end: int | None = None) -> dict[Tag, bytes]:
@@ -167,9 +172,12 @@ def extract(container: Container, limits: Limits, octave: int = 0) -> Stream:
         BitstreamError: as :func:`unpack`.
     """
     arch = describe(container, limits)
+    stream = _extract_grid(container, limits, octave) if isinstance(arch, GridArch) else _extract_siren(container, arch)
+    return replace(stream, extras=Extras(container.sections.get(Tag.ALPHA), container.sections.get(Tag.METADATA)))
+
+
+def _extract_siren(container: Container, arch: Arch) -> Stream:
     sections = container.sections
-    if isinstance(arch, GridArch):
-        return _extract_grid(container, limits, octave)
     if Tag.HALVES in sections:
         return Stream(container.header, arch, halves_decode(sections[Tag.HALVES], arch))
     laws = read_laws(sections[Tag.LAWS], len(arch.tensors()))
@@ -230,7 +238,26 @@ def describe(container: Container, limits: Limits) -> Arch | GridArch:
     Raises:
         BitstreamError: sections are missing, contradict each other, or ask for too much.
     """
-    present, channels = set(container.sections), container.header.channels
+    arch = _network(container)
+    limits.check_params(arch.params + _check_extras(container, limits))
+    return arch
+
+
+def _check_extras(container: Container, limits: Limits) -> int:
+    """Look at opacity and metadata, unexpanded; returns the weights of a nested network."""
+    header, sections = container.header, container.sections
+    if header.alpha != (Tag.ALPHA in sections):
+        raise BitstreamError("the feature bit of alpha and its section contradict each other")
+    if Tag.METADATA in sections:
+        metadata_sizes(sections[Tag.METADATA], limits)
+    if not header.alpha:
+        return 0
+    nested = read_alpha(sections[Tag.ALPHA], header, limits).nested
+    return 0 if nested is None else describe(nested, limits).params
+
+
+def _network(container: Container) -> Arch | GridArch:
+    present, channels = set(container.sections) - {Tag.ALPHA, Tag.METADATA}, container.header.channels
     arch: Arch | GridArch
     if present in _GRIDS:
         arch = _grid_head(container)[0].arch
@@ -239,5 +266,4 @@ def describe(container: Container, limits: Limits) -> Arch | GridArch:
     else:
         names = ", ".join(sorted(tag.name for tag in present)) or "none"
         raise BitstreamError(f"sections do not make a picture: {names}")
-    limits.check_params(arch.params)
     return arch

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from inrcodec.image.alpha import with_alpha
 from inrcodec.image.load import LoadedImage, load_image
-from inrcodec.image.save import FORMATS, format_of, picture_bytes, save_image
+from inrcodec.image.save import FORMATS, format_of, losses, picture_bytes, save_image
 
-__all__ = ["FORMATS", "LoadedImage", "format_of", "load_image", "picture_bytes", "save_image"]
+__all__ = ["FORMATS", "LoadedImage", "format_of", "load_image", "losses", "picture_bytes", "save_image", "with_alpha"]

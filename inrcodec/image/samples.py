@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ _ALPHA = {"LA": "LA", "La": "LA", "RGBA": "RGBA", "RGBa": "RGBA", "PA": "RGBA"}
 _OPAQUE = {"1": "L", "P": "RGB", "RGBX": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
 _PNG_TRUECOLOUR = {2: "RGB;16L", 6: "RGBA;16L"}  # colour type -> raw mode that reads the other byte of each sample
 _PNG_GRAY_ALPHA = 4
+_PNG_RGBA = 6
 
 
 @dataclass(frozen=True)
@@ -85,21 +87,32 @@ def _widened(samples: Samples, image: Image.Image, data: bytes) -> tuple[Samples
     """Give a 16-bit colour PNG, which Pillow reads as 8 bits, its low bytes back.
 
     Pillow keeps the high byte of each sample. Reading the file again with the little-endian raw mode keeps the other
-    one. Where that is not possible (gray with alpha, one transparent colour) the picture stays at 8 bits.
+    one. Where that is not possible the picture stays at 8 bits.
     """
     if image.format != "PNG" or len(data) < 26 or data[24] != 16:
         return samples, []
-    if data[25] == _PNG_GRAY_ALPHA:  # Pillow spreads it over three channels
-        samples = replace(samples, array=samples.array[:, :, :1])
+    if data[25] == _PNG_GRAY_ALPHA:
+        return _wide_gray_alpha(data), []
     raw_mode = _PNG_TRUECOLOUR.get(data[25])
-    if raw_mode is None or "transparency" in image.info:
+    if raw_mode is None:
         return samples, ["16-bit samples read as 8 bits"]
     with Image.open(io.BytesIO(data)) as second:
         (codec, box, offset, args), *rest = second.tile
         if rest or args != raw_mode.replace("L", "B"):
             return samples, ["16-bit samples read as 8 bits"]
         second.tile = [(codec, box, offset, raw_mode)]  # type: ignore[list-item]  # old Pillows know plain tuples only
-        low = np.asarray(second)
-    high = samples.array if samples.alpha is None else np.concatenate([samples.array, samples.alpha], axis=2)
-    wide = high.astype(np.uint16) << 8 | low
-    return Samples(wide[:, :, :3], 16, wide[:, :, 3:] if samples.alpha is not None else None), []
+        wide = np.asarray(image).astype(np.uint16) << 8 | np.asarray(second)
+    clear = image.info.get("transparency")
+    if isinstance(clear, tuple):  # one colour, of 16 bits
+        seen = (wide != np.array(clear, np.uint16)).any(axis=2, keepdims=True)
+        return Samples(wide, 16, np.where(seen, 65535, 0).astype(np.uint16)), []
+    return Samples(wide[:, :, :3], 16, wide[:, :, 3:] if wide.shape[2] == 4 else None), []
+
+
+def _wide_gray_alpha(data: bytes) -> Samples:
+    """A PNG of gray and alpha in 16 bits: its four bytes a pixel are laid out as those of RGBA in 8 bits."""
+    header = data[16:24] + bytes([8, _PNG_RGBA]) + data[26:29]
+    relabelled = data[:16] + header + zlib.crc32(b"IHDR" + header).to_bytes(4, "big") + data[33:]
+    with Image.open(io.BytesIO(relabelled)) as image:
+        wide = np.ascontiguousarray(np.asarray(image)).view(">u2").astype(np.uint16)
+    return Samples(wide[:, :, :1], 16, wide[:, :, 1:])

@@ -11,11 +11,15 @@ import numpy as np
 from PIL import Image, features
 
 from inrcodec.atomic import atomic_write
-from inrcodec.errors import ImageError
+from inrcodec.errors import ImageError, one_line
+from inrcodec.image.metadata import png_chunks, save_options
 from inrcodec.image.png16 import png16_bytes
-from inrcodec.pixels import Pixels
+from inrcodec.pixels import Metadata, Pixels
 
 _ENDINGS = {"png": "png", "ppm": "ppm", "pnm": "ppm", "pgm": "pgm", "tif": "tiff", "tiff": "tiff", "webp": "webp"}
+
+_PNG_HEADER = 33
+"""Bytes of signature and IHDR."""
 
 FORMATS = ("png", "ppm", "pgm", "tiff", "webp")
 """The formats that can be written."""
@@ -34,12 +38,12 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def picture_bytes(pixels: Pixels, fmt: str) -> bytes:
-    """The picture as a file of the given format, one of `FORMATS`.
+    """The picture as a file of the given format, one of `FORMATS`, with its alpha and metadata.
 
     Args:
-        pixels: gray or RGB, 8 or 16 bits. PNG, PPM and PGM take both depths, TIFF takes 16 bits in gray only, WebP
-            takes 8 bits only; PGM takes gray only, and PPM and WebP write gray as three equal channels.
-        fmt: the format.
+        pixels: gray or RGB, 8 or 16 bits. PNG, PPM and PGM take both depths, TIFF takes 16 bits in opaque gray only,
+            WebP takes 8 bits only; PGM takes gray only, and PPM and WebP write gray as three equal channels.
+        fmt: the format; what it has no room for is left out (see `losses`).
 
     Raises:
         ImageError: the format cannot hold these pixels.
@@ -48,24 +52,42 @@ def picture_bytes(pixels: Pixels, fmt: str) -> bytes:
         raise ImageError(f"cannot write {fmt} pictures (only {', '.join(FORMATS)})")
     if fmt in ("ppm", "pgm"):
         return _netpbm_bytes(pixels, fmt)
-    if pixels.depth == 16 and (fmt == "webp" or (fmt == "tiff" and pixels.channels == 3)):
-        kind = "16-bit" if fmt == "webp" else "16-bit colour"
+    if pixels.depth == 16 and (fmt == "webp" or (fmt == "tiff" and pixels.samples.shape[2] > 1)):
+        kind = "16-bit" if fmt == "webp" else "16-bit colour" if pixels.channels == 3 else "16-bit transparent"
         raise ImageError(f"{kind} pictures cannot be written as {fmt}: use png or ppm, or depth 8")
     if pixels.depth == 16 and fmt == "png":
-        return png16_bytes(pixels.array)
-    array = pixels.array[:, :, 0] if pixels.channels == 1 else pixels.array
-    image = Image.fromarray(np.ascontiguousarray(array))
+        return _with_chunks(png16_bytes(pixels.samples), pixels.metadata)
+    array = pixels.samples
+    image = Image.fromarray(np.ascontiguousarray(array[:, :, 0] if array.shape[2] == 1 else array))
     buffer = io.BytesIO()
+    if fmt == "png":
+        image.save(buffer, "PNG")
+        return _with_chunks(buffer.getvalue(), pixels.metadata)
     try:
-        if fmt == "webp":
-            image.convert("RGB").save(buffer, "WEBP", lossless=True)
-        elif fmt == "tiff":
-            image.save(buffer, "TIFF", compression="tiff_deflate" if features.check("libtiff") else None)
+        options = save_options(pixels.metadata, fmt)
+        if fmt == "webp":  # exact: with the colours under transparent pixels
+            image = image.convert("RGB" if pixels.alpha is None else "RGBA")
+            image.save(buffer, "WEBP", lossless=True, exact=True, **options)
         else:
-            image.save(buffer, "PNG")
-    except (OSError, ValueError) as error:  # for one, WebP ends at 16383 pixels a side
-        raise ImageError(f"cannot write the picture as {fmt}: {error}") from error
+            plain = "exif" in options or not features.check("libtiff")  # which cannot write EXIF's inner directories
+            compression = None if plain else "tiff_deflate"
+            image.save(buffer, "TIFF", compression=compression, **options)
+    except Exception as error:  # for one, WebP ends at 16383 pixels a side; and EXIF may be damaged
+        raise ImageError(f"cannot write the picture as {fmt}: {one_line(error)}") from error
     return buffer.getvalue()
+
+
+def losses(pixels: Pixels, fmt: str) -> tuple[str, ...]:
+    """What a format has no room for, one remark each."""
+    if fmt not in ("ppm", "pgm"):
+        return ()
+    lost = ("alpha", pixels.alpha is not None), ("metadata", bool(pixels.metadata))
+    return tuple(f"{name} dropped ({fmt} has no room for it: use png)" for name, there in lost if there)
+
+
+def _with_chunks(png: bytes, metadata: Metadata) -> bytes:
+    """A PNG file with metadata behind its header."""
+    return png[:_PNG_HEADER] + png_chunks(metadata) + png[_PNG_HEADER:]
 
 
 def save_image(pixels: Pixels, dest: str | os.PathLike[str] | BinaryIO, fmt: str | None = None) -> None:

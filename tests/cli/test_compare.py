@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inrcodec.cli.compare import alike
+from inrcodec.cli.compare import alike, distance
 from inrcodec.errors import ImageError
 from inrcodec.pixels import Pixels
 
@@ -57,6 +57,38 @@ def test_what_cannot_be_compared(run: Run, coded: Path, tmp_path: Path, capsys: 
     (tmp_path / "damaged.inr").write_bytes(coded.read_bytes()[:-1])
     assert run("compare", coded, tmp_path / "damaged.inr") == 4
     assert run("compare", coded) == 2
+
+
+def test_hidden_colours_do_not_count(run: Run, tmp_path: Path, capsys: Capture) -> None:
+    samples = np.random.default_rng(1).integers(0, 256, (9, 12, 4), dtype=np.uint8)
+    samples[:, :6, 3] = 0
+    other = samples.copy()
+    other[:, :6, :3] = 77
+    other[0, 0, 3] = 9
+    for name, array in (("a", samples), ("b", other), ("opaque", samples[:, :, :3])):
+        Image.fromarray(array).save(tmp_path / f"{name}.png")
+    assert run("compare", tmp_path / "a.png", tmp_path / "b.png") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "PSNR     inf (equal)"
+    assert lines[2] == f"alpha    {10 * np.log10(255**2 * 108 / 81):.3f} dB"
+    assert run("compare", tmp_path / "a.png", tmp_path / "b.png", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["alpha_psnr"] == pytest.approx(49.38, abs=0.01)
+    assert run("compare", tmp_path / "a.png", tmp_path / "opaque.png") == 0
+    text = capsys.readouterr().out
+    assert "inf (equal)" in text
+    assert "alpha" not in text
+    assert run("compare", tmp_path / "b.png", tmp_path / "opaque.png") == 0
+    assert "inf" not in capsys.readouterr().out
+
+
+def test_hidden_colours_do_not_count_for_similarity() -> None:
+    samples = np.random.default_rng(1).integers(0, 256, (170, 170, 4), dtype=np.uint8)
+    samples[:, 30:, 3] = 0
+    other = samples.copy()
+    other[:, 30:, :3] = 77
+    a, b = Pixels.of(samples, 8), Pixels.of(other, 8)
+    assert distance(a, b, similarity=True).ms_ssim == pytest.approx(1)
+    assert distance(Pixels(a.array), Pixels(b.array), similarity=True).ms_ssim < 0.9
 
 
 def test_kinds_are_brought_together() -> None:

@@ -57,7 +57,7 @@ def test_targets(run: Run, photo: Path, fake_encoder: Calls, words: tuple[str, .
     [
         ("-b", "0.3", "-s", "12k"), ("-b", "0.3", "-p", "30"), ("-s", "1k", "--psnr", "30"), ("-b", "0"),
         ("-b", "-1"), ("-b", "nan"), ("-b", "inf"), ("-s", "0"), ("-p", "0"), ("-e", "0"), ("-e", "10"),
-        ("--max-time", "soon"), ("--alpha", "keep"), ("--alpha", "white"), ("--depth", "12"), ("--layers", "64"),
+        ("--max-time", "soon"), ("--metadata", "iptc"), ("--alpha", "white"), ("--depth", "12"), ("--layers", "64"),
         ("--method", "zip"), ("--arch", "vgg"), ("--device", "tpu"), ("-j", "0"), ("--set", "steps"),
         ("--set", "no_such_setting=1"), ("--set", "steps=many"), ("--resume",), ("-f", "--skip-existing"),
         ("-o", "x.inr", "-O", "dir"), ("--json", "-o", "-"), ("--log-images",), ("--log", "d", "--stack", "2"),
@@ -212,11 +212,17 @@ def test_remarks_on_the_picture_are_said(run: Run, tmp_path: Path, fake_encoder:
     image = Image.new("RGBA", (4, 4), (10, 20, 30, 128))
     image.save(tmp_path / "see.png")
     assert run("encode", tmp_path / "see.png") == 0
-    assert "see.png: alpha channel dropped" in capsys.readouterr().err
-    assert fake_encoder[0][0].array[0, 0].tolist() == [10, 20, 30]
+    assert "dropped" not in capsys.readouterr().err
+    assert fake_encoder[0][0].samples[0, 0].tolist() == [10, 20, 30, 128]
     run("encode", tmp_path / "see.png", "-f", "--alpha", "#ffffff", "--depth", "16")
     assert fake_encoder[1][0].depth == 16
+    assert fake_encoder[1][0].alpha is None
     assert fake_encoder[1][0].array[0, 0, 0] > 100 * 257
+    capsys.readouterr()
+    run("encode", tmp_path / "see.png", "-f", "--alpha", "drop")
+    assert "see.png: alpha channel dropped" in capsys.readouterr().err
+    assert fake_encoder[2][0].alpha is None
+    assert fake_encoder[2][0].array[0, 0].tolist() == [10, 20, 30]
 
 
 def test_unreachable_target_is_3_and_names_the_smallest(

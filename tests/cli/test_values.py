@@ -3,7 +3,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from inrcodec.cli.values import alpha, duration, layers, override, size, window
+from inrcodec.cli.values import alpha, duration, layers, metadata, override, size, window
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,23 @@ def test_layers() -> None:
 
 
 def test_alpha() -> None:
+    assert alpha("keep") == "keep"
     assert alpha("drop") == "drop"
     assert alpha("#00ff7f") == "#00ff7f"
-    with pytest.raises(click.BadParameter, match="not supported yet"):
-        alpha("keep")
-    with pytest.raises(click.BadParameter, match="neither"):
-        alpha("white")
+    for text in ("white", "", "#fff", "kept"):
+        with pytest.raises(click.BadParameter, match="none of keep, drop"):
+            alpha(text)
+
+
+def test_metadata() -> None:
+    from inrcodec.image.metadata import parse_metadata
+
+    for text in ("none", "all", "icc", "exif,xmp", "xmp, icc"):
+        assert metadata(text) == text
+        parse_metadata(text)
+    for text in ("", "iptc", "icc,", "all,icc"):
+        with pytest.raises(click.BadParameter, match="some of icc,exif,xmp"):
+            metadata(text)
 
 
 def test_windows() -> None:

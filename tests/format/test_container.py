@@ -24,7 +24,12 @@ from inrcodec.format.varint import varint
 from inrcodec.limits import MAX_SECTIONS, Limits
 
 HEADERS = st.builds(
-    Header, st.integers(1, 4096), st.integers(1, 4096), st.sampled_from([1, 3]), st.sampled_from([8, 16])
+    Header,
+    st.integers(1, 4096),
+    st.integers(1, 4096),
+    st.sampled_from([1, 3]),
+    st.sampled_from([8, 16]),
+    st.booleans(),
 )
 BODIES = st.dictionaries(st.sampled_from(Tag), st.binary(max_size=300)).map(lambda d: dict(sorted(d.items())))
 PLAIN = Header(768, 512)
@@ -96,6 +101,8 @@ def test_header_sizes() -> None:
 
 def test_features() -> None:
     assert [Header(1, 1, c, d).features for c, d in ((3, 8), (1, 8), (3, 16), (1, 16))] == [0, 1, 2, 3]
+    assert [Header(1, 1, c, 8, alpha=True).features for c in (3, 1)] == [4, 5]
+    assert read(_file(features=7)).header == Header(768, 512, 1, 16, alpha=True)
     assert read(_file(features=3)).header == Header(768, 512, 1, 16)
     assert PLAIN.pixels == 768 * 512
 
@@ -115,7 +122,7 @@ def test_features() -> None:
         (b"x", errors.BadMagic, "wrong magic"),
         (_file(version=0), errors.UnsupportedVersion, "format version 0; this decoder knows version 1"),
         (_file(version=2), errors.UnsupportedVersion, "format version 2"),
-        (_file(features=0x04), errors.UnsupportedVersion, "bits 0x04"),
+        (_file(features=0x0C), errors.UnsupportedVersion, "bits 0x08"),
         (_file(features=0x83), errors.UnsupportedVersion, "bits 0x80"),
         (_file(size=varint(0) + varint(5)), errors.BitstreamError, "0x5 pixels is empty"),
         (_file(size=varint(5) + varint(0)), errors.BitstreamError, "5x0 pixels is empty"),
@@ -123,9 +130,9 @@ def test_features() -> None:
         (_file(size=varint(65535) + varint(65535)), errors.LimitError, "pixels"),
         (_file(size=b"\x80\x00" + varint(512)), errors.BitstreamError, "width .* proper varint"),
         (_file(size=varint(768) + b"\xff\x00"), errors.BitstreamError, "height .* proper varint"),
-        (_file(table=bytes([9]) + bytes(18)), errors.BitstreamError, "9 sections"),
+        (_file(table=bytes([17]) + bytes(34)), errors.BitstreamError, "17 sections"),
         (_file(table=bytes([1, 0, 5])), errors.UnsupportedVersion, "unknown section 0 at byte 15"),
-        (_file(table=bytes([1, 8, 5])), errors.UnsupportedVersion, "unknown section 8 at byte 15"),
+        (_file(table=bytes([1, 10, 5])), errors.UnsupportedVersion, "unknown section 10 at byte 15"),
         (_file(table=bytes([2, 1, 3, 1, 2])), errors.BitstreamError, "SIREN is repeated or out of order"),
         (_file(table=bytes([2, 4, 3, 1, 2])), errors.BitstreamError, "SIREN is repeated or out of order"),
         (_file(table=bytes([2, 1, 3, 4, 0x82, 0])), errors.BitstreamError, "section HALVES .* proper varint"),

@@ -16,15 +16,19 @@ import numpy as np
 import pytest
 
 from inrcodec import errors, limits
-from inrcodec.coding import laplace
+from inrcodec.coding import laplace, plane
 from inrcodec.coding import law as law_module
 from inrcodec.coding.law import Law
+from inrcodec.coding.plane import FILTERS
 from inrcodec.coding.symbols import Symbols
 from inrcodec.decoder import decode_pixels
 from inrcodec.errors import BitstreamError
 from inrcodec.format import container, varint
+from inrcodec.format.alpha import Kind, lossless_alpha
 from inrcodec.format.container import Header, Tag, read, write
 from inrcodec.format.cut import cut_at
+from inrcodec.format.extras import Extras, attach
+from inrcodec.format.metadata import KINDS, write_metadata
 from inrcodec.format.sections import (
     LAW_BYTES,
     GridHead,
@@ -43,6 +47,7 @@ from inrcodec.net.encoding import ENCODINGS, MAX_FREQUENCIES, MAX_HUNDREDTHS, MA
 from inrcodec.net.grid import ACTIVATIONS, GridArch
 from inrcodec.net.layered import BELOW, MAX_RATIO, MAX_REFINEMENTS, LayeredArch
 from inrcodec.net.prior import PRIOR_ARCH, priors
+from inrcodec.pixels import Metadata
 
 MakeStream = Callable[..., Stream]
 Rows = list[list[str]]
@@ -104,8 +109,12 @@ def test_the_header_is_laid_out_as_its_table_says() -> None:
 
 
 def test_features() -> None:
-    meanings = {"one channel": ("channels", 1), "16 bits a sample": ("depth", 16)}
-    clear = {"three channels, R G B": ("channels", 3), "8 bits a sample": ("depth", 8)}
+    meanings: dict[str, tuple[str, Any]] = {
+        "one channel": ("channels", 1),
+        "16 bits a sample": ("depth", 16),
+        "an opacity, in the section of that name": ("alpha", True),
+    }
+    clear = {"three channels, R G B": ("channels", 3), "8 bits a sample": ("depth", 8), "opaque": ("alpha", False)}
     found = 0
     for bit, name, meaning, otherwise in _table("Features"):
         value = int(bit, 16)
@@ -243,6 +252,47 @@ def test_refining_tensors(arch: LayeredArch) -> None:
     own = [(name if "0" not in name else f"D{k}", shape) for name in shapes for k, shape in enumerate(shapes[name])]
     found = [(spec.name, spec.shape) for spec in arch.tensors()]
     assert found == [*((spec.name, spec.shape) for spec in arch.base.tensors()), *own]
+
+
+def test_the_kinds_of_alpha_are_those_of_their_table() -> None:
+    assert [(int(code), name) for code, name, _ in _table("ALPHA")] == [(kind.value, kind.name) for kind in Kind]
+    assert f"filter, 1 byte, 0 to {FILTERS};" in _table("ALPHA")[1][2]
+
+
+def test_metadata_is_laid_out_as_its_table_says() -> None:
+    parts = {"icc": bytes(300), "exif": b"MM", "xmp": b"<x/>"}
+    rows = _table("METADATA")
+    entries = b"".join(bytes([k]) + varint.varint(len(part)) for k, part in enumerate(parts.values(), 1))
+    start = _as_the_table_says(rows, {"entries": b"\x03", "entry": entries})
+    section = write_metadata(Metadata(**parts))
+    assert section.startswith(start)
+    assert brotli.decompress(section[len(start) :]) == b"".join(parts.values())
+    kinds = re.findall(r"(\d), (?:an )?([A-Z]+)", rows[1][2])
+    assert [(int(code), name.lower()) for code, name in kinds] == list(enumerate(KINDS, 1))
+    assert f"1 to {len(KINDS)}" in rows[0][2]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("code_of_filter", range(FILTERS + 1))
+def test_the_blocks_decode_alpha(
+    depth: int, code_of_filter: int, make_stream: MakeStream, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    opacity = rng.integers(0, 1 << depth, (7, 9)).astype(np.uint8 if depth == 8 else np.uint16)
+    filtered = plane._filtered
+    monkeypatch.setattr(plane, "FILTERS", 0)  # one that is tried
+    monkeypatch.setattr(plane, "_filtered", lambda samples, _: filtered(samples, code_of_filter))
+    body = bytearray(lossless_alpha(opacity))
+    body[1] = code_of_filter
+    monkeypatch.undo()
+    data = attach(pack(make_stream(depth=depth)), Extras(alpha=bytes(body)))
+    section = read(data).sections[Tag.ALPHA]
+    assert section[0] == Kind.LOSSLESS
+    levels = code["opacity"](section[1], brotli.decompress(section[2:]), 9, 7, depth)
+    assert levels == opacity.ravel().tolist()
+    drawn = decode_pixels(data).alpha
+    assert drawn is not None
+    assert drawn.ravel().tolist() == levels
 
 
 def test_laws() -> None:

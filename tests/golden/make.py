@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
@@ -21,12 +22,16 @@ from inrcodec.coding.estimate import fit_law  # noqa: E402
 from inrcodec.coding.law import Law, step_code, step_size  # noqa: E402
 from inrcodec.coding.symbols import Symbols  # noqa: E402
 from inrcodec.decoder import decode_pixels, probe  # noqa: E402
+from inrcodec.format.alpha import lossless_alpha, lossy_alpha  # noqa: E402
 from inrcodec.format.container import Header  # noqa: E402
+from inrcodec.format.extras import Extras, attach  # noqa: E402
+from inrcodec.format.metadata import write_metadata  # noqa: E402
 from inrcodec.format.stream import Stream, pack, unpack  # noqa: E402
 from inrcodec.net.arch import Arch  # noqa: E402
 from inrcodec.net.encoding import Encoding  # noqa: E402
 from inrcodec.net.grid import GridArch  # noqa: E402
 from inrcodec.net.prior import PRIOR_ARCH  # noqa: E402
+from inrcodec.pixels import Metadata  # noqa: E402
 
 KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "rgb": (Header(40, 25), Arch((14, 14, 9)), "symbols"),
@@ -49,10 +54,14 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "grid_far": (Header(30, 20), GridArch(0, 2, 2, 1, (3,), (5,), "relu"), "wide"),
     "grid_prior": (Header(45, 29), PRIOR_ARCH, "prior 2"),
     "grid_prior_gray": (Header(23, 34, 1), replace(PRIOR_ARCH, finest=1, coarsest=8, outputs=1), "prior 5"),
+    "alpha_lossless": (Header(27, 18, 1, 16), Arch((11, 9), 1), "symbols"),
+    "alpha_lossy": (Header(29, 20), Arch((12, 10)), "symbols"),
+    "metadata": (Header(21, 13), Arch((10, 8)), "symbols"),
 }
 """Picture, network and kind of weights.
 
-``pruned`` has a tensor of zeros, ``wide`` symbols of the largest magnitude; those of ``prior`` are added to one.
+``pruned`` has a tensor of zeros, ``wide`` symbols of the largest magnitude; those of ``prior`` are added to one. What
+there is beside the colours is in the name.
 """
 
 _FIRST = ("deep", "dot", "gray", "halves", "line", "pruned", "rgb", "wide")
@@ -63,6 +72,29 @@ SEEDS += [name for name in KINDS if name not in SEEDS]
 
 def build(name: str) -> bytes:
     """The file of a kind, of random symbols."""
+    header, seed = KINDS[name][0], SEEDS.index(name)
+    extras = Extras()
+    if name == "alpha_lossless":
+        extras = Extras(alpha=lossless_alpha(_opacity(header)))
+    if name == "alpha_lossy":
+        arch = GridArch(0, 3, 5, 3, (5,), (6,), outputs=1)
+        extras = Extras(alpha=lossy_alpha(pack(_grids(replace(header, channels=1), arch, "symbols", seed))))
+    if name == "metadata":
+        texts = (b"no profile, but for a decoder one is as good as another", b"MM\0*\0\0\0\x08", b"<x:xmpmeta/>")
+        extras = Extras(metadata=write_metadata(Metadata(*texts)))
+    return attach(_colours(name), extras) if extras.sections else _colours(name)
+
+
+def _opacity(header: Header) -> NDArray[np.uint16]:
+    """A disc with a soft edge, all of it a little transparent."""
+    y, x = np.mgrid[: header.height, : header.width]
+    away = (x - header.width / 2) ** 2 + (y - header.height / 2) ** 2
+    opacity: NDArray[np.uint16] = ((9.0 - away / 9).clip(0, 1) * 65000).astype(np.uint16)
+    return opacity
+
+
+def _colours(name: str) -> bytes:
+    """The file of the colours of a kind."""
     header, arch, weights = KINDS[name]
     if isinstance(arch, GridArch):
         return pack(_grids(header, arch, weights, SEEDS.index(name)))
@@ -150,7 +182,7 @@ def main() -> None:
             raise ValueError(f"{name} takes {len(data)} bytes")
         (HERE / f"{name}.inr").write_bytes(data)
         (HERE / f"{name}.json").write_text(json.dumps(describe(data)) + "\n")
-        np.save(HERE / f"{name}.npy", decode_pixels(data).array)
+        np.save(HERE / f"{name}.npy", decode_pixels(data).samples)
 
 
 if __name__ == "__main__":

@@ -65,12 +65,22 @@ def test_encoding_the_symbols_gives_exactly_this_file(name: str) -> None:
 def test_pixels_are_these_to_a_level(name: str) -> None:
     pixels, expected = decode_pixels(_data(name)), np.load(HERE / f"{name}.npy")
     assert pixels.array.dtype == expected.dtype
-    assert pixels.array.shape == expected.shape
-    difference = np.abs(pixels.array.astype(int) - expected.astype(int))
+    assert pixels.samples.shape == expected.shape
+    difference = np.abs(pixels.samples.astype(int) - expected.astype(int))
     assert difference.max() <= 1
     # A 16-bit level is 1/257 as wide as an 8-bit one, so that many more samples lie at the edge of two.
     share = 1e-4 * (1 if pixels.depth == 8 else 257)
     assert np.count_nonzero(difference) <= max(1, share * expected.size)
+
+
+def test_lossless_alpha_is_exact_and_metadata_is_kept() -> None:
+    alpha = decode_pixels(_data("alpha_lossless")).alpha
+    np.testing.assert_array_equal(alpha, np.load(HERE / "alpha_lossless.npy")[:, :, -1])
+    assert _record("alpha_lossless")["info"]["alpha"] == "lossless"
+    assert _record("alpha_lossy")["info"]["alpha"] == "lossy"
+    metadata = decode_pixels(_data("metadata")).metadata
+    assert metadata.icc == b"no profile, but for a decoder one is as good as another"
+    assert (metadata.exif, metadata.xmp) == (b"MM\0*\0\0\0\x08", b"<x:xmpmeta/>")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,12 +14,13 @@ def _samples(levels: list[int], opacity: list[int], depth: int = 8) -> Samples:
 
 
 def test_the_choice_is_read() -> None:
+    assert parse_alpha("keep") == "keep"
     assert parse_alpha("drop") is None
     assert parse_alpha("#ff8000") == (255, 128, 0)
     assert parse_alpha("#FF8000") == (255, 128, 0)
 
 
-@pytest.mark.parametrize("text", ["keep", "", "white", "#fff", "#gggggg", "ffffff", "#ffffff00"])
+@pytest.mark.parametrize("text", ["kept", "", "white", "#fff", "#gggggg", "ffffff", "#ffffff00"])
 def test_other_choices_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="alpha is"):
         parse_alpha(text)
@@ -41,6 +42,12 @@ def test_dropping_keeps_the_colours_and_says_so() -> None:
     flat, notes = flatten(_samples([1, 2], [0, 255]), None)
     assert flat.array.ravel().tolist() == [1, 2]
     assert "dropped" in notes[0]
+
+
+def test_keeping_changes_nothing_but_forgets_what_is_opaque() -> None:
+    samples = _samples([1, 2], [0, 255])
+    assert flatten(samples, "keep") == (samples, [])
+    assert flatten(_samples([1, 2], [65535, 65535], 16), "keep")[0].alpha is None
 
 
 def test_compositing_ends_are_exact_and_the_middle_rounds() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from inrcodec.errors import ImageError
 from inrcodec.image import load_image
-from inrcodec.image.png16 import png16_bytes
+from inrcodec.image.png16 import chunk, png16_bytes
 
 Save = Callable[..., bytes]
 Noise = Callable[..., Any]
@@ -52,7 +52,11 @@ def test_transparent_palette_entry_counts_as_alpha(save: Save) -> None:
     image.putpalette([10, 20, 30, 200, 100, 50])
     image.putpixel((1, 0), 1)
     data = save(image, transparency=1)
-    assert "alpha channel dropped" in load_image(data).notes[0]
+    assert "alpha channel dropped" in load_image(data, alpha="drop").notes[0]
+    kept = load_image(data)
+    assert kept.notes == ()
+    assert kept.pixels.alpha is not None
+    assert kept.pixels.alpha.tolist() == [[255, 0]]
     assert load_image(data, alpha="#010203").pixels.array.tolist() == [[[10, 20, 30], [1, 2, 3]]]
 
 
@@ -89,16 +93,32 @@ def test_sixteen_bit_colour_png_keeps_every_bit() -> None:
 
 def test_sixteen_bit_colour_with_alpha() -> None:
     samples = _wide(6, 5, 4)
-    loaded = load_image(_png(6, samples.astype(">u2").tobytes(), 5, 6))
+    data = _png(6, samples.astype(">u2").tobytes(), 5, 6)
+    np.testing.assert_array_equal(load_image(data).pixels.samples, samples)
+    loaded = load_image(data, alpha="drop")
     np.testing.assert_array_equal(loaded.pixels.array, samples[:, :, :3])
     assert "alpha channel dropped" in loaded.notes[0]
 
 
-def test_sixteen_bit_gray_with_alpha_says_that_it_loses_bits() -> None:
+def test_sixteen_bit_gray_with_alpha_keeps_every_bit() -> None:
     samples = _wide(6, 5, 2)
     loaded = load_image(_png(4, samples.astype(">u2").tobytes(), 5, 6))
-    assert loaded.notes[0] == "16-bit samples read as 8 bits"
-    np.testing.assert_array_equal(loaded.pixels.array[:, :, 0], samples[:, :, 0] >> 8)
+    assert loaded.notes == ()
+    assert loaded.pixels.depth == 16
+    np.testing.assert_array_equal(loaded.pixels.samples, samples)
+
+
+def test_one_transparent_colour_of_sixteen_bits(save: Save) -> None:
+    samples = _wide(6, 5, 3)
+    samples[2, 3] = samples[4, 1] = 258, 772, 65535
+    samples[0, 0] = 258, 773, 65535  # which 8 bits cannot tell from it
+    clear = np.array([258, 772, 65535], ">u2").tobytes()
+    data = png16_bytes(samples)
+    loaded = load_image(data[:33] + chunk(b"tRNS", clear) + data[33:])
+    np.testing.assert_array_equal(loaded.pixels.array, samples)
+    assert loaded.pixels.alpha is not None
+    assert np.argwhere(loaded.pixels.alpha == 0).tolist() == [[2, 3], [4, 1]]
+    assert np.unique(loaded.pixels.alpha).tolist() == [0, 65535]
 
 
 def test_gray_of_more_than_sixteen_bits(save: Save) -> None:

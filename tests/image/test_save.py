@@ -32,6 +32,26 @@ def test_what_is_written_reads_back_the_same(fmt: str, channels: int, depth: int
     np.testing.assert_array_equal(back.array, pixels.array)
 
 
+@pytest.mark.parametrize(
+    ("fmt", "channels", "depth"),
+    [("png", 2, 8), ("png", 4, 8), ("png", 2, 16), ("png", 4, 16), ("tiff", 2, 8), ("tiff", 4, 8), ("webp", 4, 8)],
+)
+def test_alpha_is_written_too(fmt: str, channels: int, depth: int) -> None:
+    samples = _pixels(3, depth).array[:, :, [0, 1, 2, 0]][:, :, -channels:]
+    samples[0, :4, -1] = 0  # colours of which nothing can be seen are kept as well
+    pixels = Pixels.of(samples, depth)
+    with Image.open(BytesIO(picture_bytes(pixels, fmt))) as image:
+        assert image.mode == ("RGBA" if channels == 4 or (fmt, depth) == ("png", 16) else "LA")
+    back = load_image(picture_bytes(pixels, fmt)).pixels
+    assert back.depth == depth
+    np.testing.assert_array_equal(back.samples, samples)
+
+
+def test_sixteen_bit_tiff_has_no_alpha() -> None:
+    with pytest.raises(ImageError, match="16-bit transparent pictures cannot be written as tiff: use"):
+        picture_bytes(Pixels.of(np.zeros((2, 2, 2), np.uint16), 16), "tiff")
+
+
 @pytest.mark.parametrize("fmt", ["ppm", "webp"])
 def test_gray_is_spread_where_the_format_has_only_colour(fmt: str) -> None:
     pixels = _pixels(1, 8)

@@ -75,7 +75,7 @@ def exhibits(
             yield f"{name}: the original is not there"
             continue
         try:
-            original = _rgb(load_image(originals[name], depth=8).pixels.array)
+            original = _rgb(load_image(originals[name], alpha="drop", depth=8).pixels.array)
         except InrError as error:
             yield f"{error}"
             continue
