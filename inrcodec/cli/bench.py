@@ -98,7 +98,7 @@ def bench(context: click.Context, /, inputs: tuple[str, ...], **given: Any) -> i
         else:
             from inrcodec.bench.methods import method_specs
 
-            path = given["output"] or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "results.tsv"
+            path = given["output"] or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inrcodec-bench-"))) / "results.tsv"
             pictures = _pictures(inputs, given["images"])
             run = Run(console, context.meta[_WORDS], inputs, pictures, path, given)
             codecs = method_specs(given["max_time"]) if given["methods"] else given["codecs"]
