@@ -61,6 +61,22 @@ def finish(start: Start) -> Finish:
 
 
 @pytest.fixture
+def fitting() -> Callable[["subprocess.Popen[bytes]"], str]:
+    """Wait until an encode has looked at its target, and fits; what it said so far."""
+
+    def wait(process: subprocess.Popen[bytes]) -> str:
+        assert process.stderr is not None
+        said = b""
+        while b" fit " not in said:
+            line = process.stderr.readline()
+            assert line, f"it ended, saying {said!r}"
+            said += line
+        return said.decode()
+
+    return wait
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Where results go; nothing else is there."""
     (tmp_path / "out").mkdir()

@@ -1,0 +1,151 @@
+"""kill -9 at random moments: never a half of anything, never in the way of the next run, and --resume goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inrcodec.bench.results import read
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+
+Names = Callable[[Path], list[str]]
+
+
+def whole_seconds(run: Callable[[], "subprocess.CompletedProcess[bytes]"]) -> float:
+    """How long it takes when nobody kills it; the first time only warms up."""
+    assert run().returncode == 0
+    start = time.monotonic()
+    assert run().returncode == 0
+    return time.monotonic() - start
+
+
+def kill_within(process: subprocess.Popen[bytes], seconds: float, chance: random.Random) -> bool:
+    """Kill it at a moment of the next so many seconds; whether it was still there."""
+    with process:
+        try:
+            process.communicate(timeout=chance.uniform(0, seconds))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def check_strays(folder: Path, expected: set[str], names: Names) -> None:
+    """Nothing lies about but what a kill in mid-write may leave, and its name says whose it is."""
+    others = set(names(folder)) - expected
+    assert all(name.startswith(".inrcodec-") and name.endswith(".tmp") for name in others), others
+
+
+def kill_decodes(times: int, coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> int:
+    """Kill that many decodes, look each time; how many were killed."""
+    chance, out = random.Random(1), folder / "a.ppm"
+    words = ("decode", coded, "--scale", "20", "-q", "-f", "-o")
+    seconds = whole_seconds(lambda: finish(*words, folder / "whole.ppm"))
+    whole, killed = (folder / "whole.ppm").read_bytes(), 0
+    for _ in range(times):
+        out.unlink(missing_ok=True)
+        killed += kill_within(start(*words, out), 1.1 * seconds, chance)
+        assert not out.exists() or out.read_bytes() == whole
+        check_strays(folder, {"a.ppm", "whole.ppm"}, names)
+    assert finish(*words, out).returncode == 0
+    assert out.read_bytes() == whole
+    return killed
+
+
+def test_a_few_killed_decodes(coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> None:
+    assert kill_decodes(3, coded, folder, start, finish, names) >= 1
+
+
+@pytest.mark.slow
+def test_many_killed_decodes(coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> None:
+    assert kill_decodes(40, coded, folder, start, finish, names) >= 25
+
+
+@pytest.mark.slow
+def test_killed_encodes(photo: Path, folder: Path, start: Any, finish: Any, names: Names, tiny: Any) -> None:
+    chance, out = random.Random(2), folder / "a.inr"
+    words = ("encode", photo, *tiny, "--set", "steps=300", "-q", "-o")
+    seconds = whole_seconds(lambda: finish(*words, folder / "whole.inr", "-f"))
+    whole, killed = (folder / "whole.inr").read_bytes(), 0
+    for _ in range(15):
+        out.unlink(missing_ok=True)
+        killed += kill_within(start(*words, out), 1.1 * seconds, chance)
+        assert not out.exists() or out.read_bytes() == whole
+        check_strays(folder, {"a.inr", "whole.inr"}, names)
+    assert killed >= 8
+    assert finish(*words, out, "-f").returncode == 0
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_an_encode_that_is_killed_again_and_again_comes_to_the_same_bytes(
+    photo: Path, folder: Path, start: Any, finish: Any, names: Names, tiny: Any
+) -> None:
+    chance, out, kept = random.Random(3), folder / "a.inr", folder / "fit.ckpt"
+    words = ("encode", photo, *tiny, "--set", "steps=1000", "--set", "save_every=0.01", "-q", "-o")
+    seconds = whole_seconds(lambda: finish(*words, folder / "whole.inr", "-f"))
+    whole, killed, rounds = (folder / "whole.inr").read_bytes(), 0, 0
+    while killed < 25:
+        rounds += 1
+        process = start(*words, out, "--checkpoint", kept, "--resume")
+        if kill_within(process, 1.1 * seconds, chance):
+            killed += 1
+        else:
+            assert process.returncode == 0
+            out.unlink()
+            kept.unlink()
+        assert not out.exists() or out.read_bytes() == whole
+        check_strays(folder, {"a.inr", "whole.inr", "fit.ckpt"}, names)
+        assert rounds < 100
+    assert finish(*words, out, "--checkpoint", kept, "--resume", "-f").returncode == 0
+    assert out.read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_a_bench_that_is_killed_again_and_again_comes_to_the_same_table(
+    photo: Path, folder: Path, start: Any, finish: Any, names: Names, environment: dict[str, str]
+) -> None:
+    chance, out = random.Random(4), folder / "r.tsv"
+    (folder / "other").mkdir()
+    photos = [photo, folder / "other" / "second.png"]
+    photos[1].write_bytes(photo.read_bytes())
+    words = ("bench", *photos, "-c", "jpeg,webp", "--bpp", "4,8", "--sweep", "-j", "2", "-q", "-o")
+    seconds = whole_seconds(lambda: finish(*words, folder / "whole.tsv", "-f"))
+    killed, rounds, rows = 0, 0, 0
+    while killed < 15:
+        rounds += 1
+        process = start(*words, out, "--resume")
+        if not kill_within(process, 0.8 * seconds, chance):
+            assert process.returncode == 0
+            out.unlink()
+            rows = 0
+        killed += process.returncode == -signal.SIGKILL
+        if out.exists():
+            results = read(out)
+            assert len(results.rows) >= rows  # nothing that was measured is lost
+            rows = len(results.rows)
+            for row in results.rows:
+                assert not row.error
+        check_strays(folder, {"other", "r.tsv", "r.files", "whole.tsv", "whole.files"}, names)
+        assert rounds < 100
+    assert finish(*words, out, "--resume").returncode == 0
+    told = [[(row.picture, row.codec, row.kind, row.setting, row.bytes, row.psnr) for row in read(path).rows]
+            for path in (out, folder / "whole.tsv")]  # fmt: skip
+    assert told[0] == told[1]
+    assert len(told[0]) > 8
+    for path in (folder / "whole.files").iterdir():
+        assert (folder / "r.files" / path.name).read_bytes() == path.read_bytes()
+    patience = 100
+    while patience and list(Path(environment["TMPDIR"]).glob("inrcodec-bench-*/rows.tsv")):
+        time.sleep(0.05)
+        patience -= 1
+    assert not list(Path(environment["TMPDIR"]).glob("inrcodec-bench-*/rows.tsv")), "children have cleaned up"
