@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-matrix lint bench bench-kodak clean
+.PHONY: help setup demo test test-slow test-matrix lint docs bench bench-kodak clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test-matrix: $(STAMP)  ## decode the same files under other versions, threads an
 lint: $(STAMP)  ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(STAMP)  ## write docs/cli.md anew, from what the commands say about themselves
+	$(BIN)/python tests/docs/make_cli.py
 
 bench: EFFORT = 3
 bench: $(STAMP)  ## compare with JPEG, WebP and AVIF on a few pictures, in minutes (data/results/bench.*)
