@@ -185,13 +185,12 @@ def finish_job(
             write_stdout(coded.data)
         else:
             atomic_write(job.dest, coded.data, request.force)
-    if job.dest is not None:
-        if request.recipe is not None:
-            from inrcodec.fit.settings import resolved
-            from inrcodec.recipes import write
+    if job.dest is not None and request.recipe is not None:
+        from inrcodec.fit.settings import resolved
+        from inrcodec.recipes import write
 
-            used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
-            atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
+        used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
+        atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
     _tell(console, request, job, loaded, coded.report, reports)
     report = coded.report
     columns = (f"{report.bytes:,}", f"{report.bpp:.4f}", f"{report.psnr:.2f} dB", clock(report.seconds))

@@ -67,10 +67,11 @@ def describe(error: BaseException) -> str:  # noqa: PLR0911 - one line for each 
 
 
 def _describe_system(error: OSError) -> str:
-    """The file, what the system says about it, and what to do where that is known."""
+    """What the system says; of a file, its name too, and what to do where that is known."""
+    if not error.filename:
+        return str(error.strerror)
     advice = _ADVICE.get(error.errno) if error.errno is not None else None
-    text = f"{error.strerror} ({advice})" if advice else str(error.strerror)
-    return f"{error.filename}: {text}" if error.filename else text
+    return f"{error.filename}: {error.strerror}" + (f" ({advice})" if advice else "")
 
 
 def _describe_target(error: TargetError) -> str:

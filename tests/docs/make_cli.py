@@ -24,7 +24,7 @@ Written by `make docs` from what `inrcodec COMMAND --help-all` says; do not edit
 def chapters(command: click.Command, path: str, parent: Any = None) -> Iterator[str]:
     """A command's chapter, then those of its sub-commands."""
     settings = {**command.context_settings, "terminal_width": 80, "max_content_width": 80}
-    with click.Context(command, info_name=path.split()[-1], parent=parent, **settings) as context:
+    with click.Context(command, info_name=path.rsplit(maxsplit=1)[-1], parent=parent, **settings) as context:
         context.meta[_KEY] = True
         yield f"## {path}\n\n```text\n{command.get_help(context)}\n```\n"
         if isinstance(command, click.Group):

@@ -61,7 +61,7 @@ def finish(start: Start) -> Finish:
 
 
 @pytest.fixture
-def fitting() -> Callable[["subprocess.Popen[bytes]"], str]:
+def fitting() -> Callable[[subprocess.Popen[bytes]], str]:
     """Wait until an encode has looked at its target, and fits; what it said so far."""
 
     def wait(process: subprocess.Popen[bytes]) -> str:

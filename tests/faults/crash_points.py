@@ -2,7 +2,8 @@
 
 ``python crash_points.py TARGET OLD NEW force|new``: for every call that a write makes there is one line of JSON on
 standard output: the call, what the target holds after the kill (``none``, ``old``, ``new`` or ``torn``), the names of
-what else lies in the folder, and whether the same write goes well afterwards. Forks, so it has to be a process without threads.
+what else lies in the folder, and whether the same write goes well afterwards. Forks, so it has to be a process without
+threads.
 """
 
 from __future__ import annotations

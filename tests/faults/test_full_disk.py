@@ -95,7 +95,7 @@ def test_full_standard_output(coded: Path, finish: Any) -> None:
         done = finish("decode", coded, "-o", "-", "-q", stdout=full)
     assert done.returncode == 1
     assert done.stderr.decode().count("\n") == 1
-    assert "No space left on device (make room" in done.stderr.decode()
+    assert "No space left on device" in done.stderr.decode()
 
 
 def test_what_encode_made_is_kept_elsewhere(
@@ -150,7 +150,7 @@ def test_a_checkpoint_without_room_stops_the_fit_and_the_last_one_stays(folder: 
             self.state = state["state"]
 
     journal = Journal(folder / "fit.ckpt", "me", 0, resume=False)
-    with room(ROOM), pytest.raises(InrError, match="fit.ckpt: cannot keep the checkpoint: File too large$"):
+    with room(ROOM), pytest.raises(InrError, match=r"fit\.ckpt: cannot keep the checkpoint: File too large$"):
         journal.keep("first", Fit(ROOM), {})
     assert names(folder) == []
     journal.keep("first", Fit(10), {})
@@ -177,10 +177,12 @@ def test_rows_are_added_whole_or_not_at_all(folder: Path) -> None:
     assert [row.codec for row in read(path).rows] == ["webp"] + ["jpeg"] * 40
 
 
-def test_bench_says_how_to_go_on(photo: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    from inrcodec.bench import runner
+def test_bench_says_how_to_go_on(
+    photo: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inrcodec.bench import results, runner
 
-    real, calls = runner.append, []
+    real, calls = results.append, []
 
     def append_once(path: Path, rows: Any) -> None:
         calls.append(rows)

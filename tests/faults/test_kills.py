@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 Names = Callable[[Path], list[str]]
 
 
-def whole_seconds(run: Callable[[], "subprocess.CompletedProcess[bytes]"]) -> float:
+def whole_seconds(run: Callable[[], subprocess.CompletedProcess[bytes]]) -> float:
     """How long it takes when nobody kills it; the first time only warms up."""
     assert run().returncode == 0
     start = time.monotonic()
@@ -43,6 +44,15 @@ def check_strays(folder: Path, expected: set[str], names: Names) -> None:
     """Nothing lies about but what a kill in mid-write may leave, and its name says whose it is."""
     others = set(names(folder)) - expected
     assert all(name.startswith(".inrcodec-") and name.endswith(".tmp") for name in others), others
+
+
+def children_in(folder: str) -> list[str]:
+    """Command lines of processes that work below a folder, where the system tells."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            found.append(path.read_bytes().decode(errors="replace").replace("\0", " "))
+    return [line for line in found if f"{folder}/inrcodec-bench-" in line]
 
 
 def kill_decodes(times: int, coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> int:
@@ -76,12 +86,12 @@ def test_killed_encodes(photo: Path, folder: Path, start: Any, finish: Any, name
     words = ("encode", photo, *tiny, "--set", "steps=300", "-q", "-o")
     seconds = whole_seconds(lambda: finish(*words, folder / "whole.inr", "-f"))
     whole, killed = (folder / "whole.inr").read_bytes(), 0
-    for _ in range(15):
+    for _ in range(10):
         out.unlink(missing_ok=True)
         killed += kill_within(start(*words, out), 1.1 * seconds, chance)
         assert not out.exists() or out.read_bytes() == whole
         check_strays(folder, {"a.inr", "whole.inr"}, names)
-    assert killed >= 8
+    assert killed >= 5
     assert finish(*words, out, "-f").returncode == 0
     assert out.read_bytes() == whole
 
@@ -94,19 +104,21 @@ def test_an_encode_that_is_killed_again_and_again_comes_to_the_same_bytes(
     words = ("encode", photo, *tiny, "--set", "steps=1000", "--set", "save_every=0.01", "-q", "-o")
     seconds = whole_seconds(lambda: finish(*words, folder / "whole.inr", "-f"))
     whole, killed, rounds = (folder / "whole.inr").read_bytes(), 0, 0
-    while killed < 25:
+    while killed < 20:
         rounds += 1
         process = start(*words, out, "--checkpoint", kept, "--resume")
         if kill_within(process, 1.1 * seconds, chance):
             killed += 1
         else:
             assert process.returncode == 0
-            out.unlink()
             kept.unlink()
-        assert not out.exists() or out.read_bytes() == whole
+        assert process.returncode or out.exists()
+        if out.exists():  # perhaps killed right after it was written
+            assert out.read_bytes() == whole
+            out.unlink()
         check_strays(folder, {"a.inr", "whole.inr", "fit.ckpt"}, names)
         assert rounds < 100
-    assert finish(*words, out, "--checkpoint", kept, "--resume", "-f").returncode == 0
+    assert finish(*words, out, "--checkpoint", kept, "--resume").returncode == 0
     assert out.read_bytes() == whole
 
 
@@ -144,8 +156,9 @@ def test_a_bench_that_is_killed_again_and_again_comes_to_the_same_table(
     assert len(told[0]) > 8
     for path in (folder / "whole.files").iterdir():
         assert (folder / "r.files" / path.name).read_bytes() == path.read_bytes()
+    assert all(path.name.startswith("inrcodec-bench-") for path in Path(environment["TMPDIR"]).iterdir())
     patience = 100
-    while patience and list(Path(environment["TMPDIR"]).glob("inrcodec-bench-*/rows.tsv")):
+    while patience and (left := children_in(environment["TMPDIR"])):
         time.sleep(0.05)
         patience -= 1
-    assert not list(Path(environment["TMPDIR"]).glob("inrcodec-bench-*/rows.tsv")), "children have cleaned up"
+    assert patience, f"outlived their parent: {left}"

@@ -60,7 +60,9 @@ def test_below_a_file_in_no_folder_and_a_folder(
 
 
 @pytest.mark.parametrize("command", ["encode", "decode", "truncate"])
-def test_a_folder_of_results_that_is_a_file(run: Any, sources: Any, command: str, coded: Path, capsys: Captured) -> None:
+def test_a_folder_of_results_that_is_a_file(
+    run: Any, sources: Any, command: str, coded: Path, capsys: Captured
+) -> None:
     before = coded.read_bytes()
     assert run(*sources[command], "-O", coded, *_tail(command)) == 2
     assert f"{coded} is a file; -O takes a folder" in capsys.readouterr().err
@@ -111,7 +113,9 @@ def test_the_checkpoint_is_tried_before_the_fit_too(
     assert (folder / "mine").read_bytes() == b"mine"
 
 
-def test_bench_tries_its_files_before_it_measures(run: Any, photo: Path, folder: Path, names: Names, capsys: Captured) -> None:
+def test_bench_tries_its_files_before_it_measures(
+    run: Any, photo: Path, folder: Path, names: Names, capsys: Captured
+) -> None:
     (folder / "file").write_bytes(b"mine")
     for option in ("-o", "--html", "--json"):
         target = folder / "file" / f"r{option.strip('-')}"

@@ -84,7 +84,8 @@ class Environment:
         """Those of NumPy's features here that begin so; NumPy refuses names that its loops were not built for."""
         code = (
             "import importlib, json, numpy as np\n"
-            "m = importlib.import_module(('numpy._core' if hasattr(np, '_core') else 'numpy.core') + '._multiarray_umath')\n"
+            "core = 'numpy._core' if hasattr(np, '_core') else 'numpy.core'\n"
+            "m = importlib.import_module(core + '._multiarray_umath')\n"
             "print(json.dumps([n for n in m.__cpu_dispatch__ if m.__cpu_features__.get(n)]))"
         )
         names: list[str] = json.loads(_run([str(self.python), "-c", code], _clean(), self.folder))

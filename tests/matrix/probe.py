@@ -1,7 +1,8 @@
 """What the decoder makes of files here: ``python probe.py FOLDER FILE...``, in the environment that is to be judged.
 
 ``FOLDER/NAME.npy`` gets the pixels, ``FOLDER/NAME.large.npy`` those of a drawing large enough to count samples that
-differ, ``FOLDER/probe.json`` the digests of all symbols and what did the sums. Needs no more than the decoder itself; where ``threadpoolctl`` is there, BLAS is asked for its kernel and threads.
+differ, ``FOLDER/probe.json`` the digests of all symbols and what did the sums. Needs no more than the decoder itself;
+where ``threadpoolctl`` is there, BLAS is asked for its kernel and threads.
 """
 
 from __future__ import annotations

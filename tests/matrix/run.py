@@ -2,8 +2,8 @@
 
 Files are the golden ones, against the symbols and pixels that lie beside them, and a photograph that the encoder of
 this interpreter makes now, with grids and as a network alone, against what its own decoder makes of it. Shares of
-samples that differ are those of drawings of at least 100,000, against this interpreter's. Every environment is a virtual one without torch,
-made in a temporary folder. Prints a table; the exit code is 1 where a promise is broken.
+samples that differ are those of drawings of at least 100,000, against this interpreter's. Every environment is a
+virtual one without torch, made in a temporary folder. Prints a table; the exit code is 1 where a promise is broken.
 """
 
 from __future__ import annotations
