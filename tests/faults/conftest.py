@@ -54,7 +54,7 @@ def finish(start: Start) -> Finish:
 
     def run(*words: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
         with start(*words, **options) as process:
-            said = process.communicate(timeout=120)[1]
+            said = process.communicate(timeout=600)[1]
             return subprocess.CompletedProcess(process.args, process.returncode, b"", said)
 
     return run

@@ -32,7 +32,7 @@ def press(process: subprocess.Popen[bytes], after: float, times: int) -> str:
         for _ in range(times):
             process.send_signal(signal.SIGINT)
             time.sleep(0.05)
-        return process.communicate(timeout=60)[1].decode()
+        return process.communicate(timeout=600)[1].decode()
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -30,7 +30,9 @@ def whole_seconds(run: Callable[[], subprocess.CompletedProcess[bytes]]) -> floa
 
 
 def kill_within(process: subprocess.Popen[bytes], seconds: float, chance: random.Random) -> bool:
-    """Kill it at a moment of the next so many seconds; whether it was still there."""
+    """Kill it at a moment of the next so many seconds; whether it was still there. Machines are busy at times and idle
+    at others, so that callers count kills and not attempts.
+    """
     with process:
         try:
             process.communicate(timeout=chance.uniform(0, seconds))
@@ -55,29 +57,30 @@ def children_in(folder: str) -> list[str]:
     return [line for line in found if f"{folder}/inrcodec-bench-" in line]
 
 
-def kill_decodes(times: int, coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> int:
-    """Kill that many decodes, look each time; how many were killed."""
+def kill_decodes(times: int, coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> None:
+    """Kill that many decodes, and look each time."""
     chance, out = random.Random(1), folder / "a.ppm"
     words = ("decode", coded, "--scale", "20", "-q", "-f", "-o")
     seconds = whole_seconds(lambda: finish(*words, folder / "whole.ppm"))
-    whole, killed = (folder / "whole.ppm").read_bytes(), 0
-    for _ in range(times):
+    whole, killed, rounds = (folder / "whole.ppm").read_bytes(), 0, 0
+    while killed < times:
+        rounds += 1
         out.unlink(missing_ok=True)
-        killed += kill_within(start(*words, out), 1.1 * seconds, chance)
+        killed += kill_within(start(*words, out), seconds, chance)
         assert not out.exists() or out.read_bytes() == whole
         check_strays(folder, {"a.ppm", "whole.ppm"}, names)
+        assert rounds < 10 * times
     assert finish(*words, out).returncode == 0
     assert out.read_bytes() == whole
-    return killed
 
 
 def test_a_few_killed_decodes(coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> None:
-    assert kill_decodes(3, coded, folder, start, finish, names) >= 1
+    kill_decodes(2, coded, folder, start, finish, names)
 
 
 @pytest.mark.slow
 def test_many_killed_decodes(coded: Path, folder: Path, start: Any, finish: Any, names: Names) -> None:
-    assert kill_decodes(40, coded, folder, start, finish, names) >= 25
+    kill_decodes(30, coded, folder, start, finish, names)
 
 
 @pytest.mark.slow
@@ -85,13 +88,14 @@ def test_killed_encodes(photo: Path, folder: Path, start: Any, finish: Any, name
     chance, out = random.Random(2), folder / "a.inr"
     words = ("encode", photo, *tiny, "--set", "steps=300", "-q", "-o")
     seconds = whole_seconds(lambda: finish(*words, folder / "whole.inr", "-f"))
-    whole, killed = (folder / "whole.inr").read_bytes(), 0
-    for _ in range(10):
+    whole, killed, rounds = (folder / "whole.inr").read_bytes(), 0, 0
+    while killed < 10:
+        rounds += 1
         out.unlink(missing_ok=True)
-        killed += kill_within(start(*words, out), 1.1 * seconds, chance)
+        killed += kill_within(start(*words, out), seconds, chance)
         assert not out.exists() or out.read_bytes() == whole
         check_strays(folder, {"a.inr", "whole.inr"}, names)
-    assert killed >= 5
+        assert rounds < 100
     assert finish(*words, out, "-f").returncode == 0
     assert out.read_bytes() == whole
 
@@ -101,13 +105,13 @@ def test_an_encode_that_is_killed_again_and_again_comes_to_the_same_bytes(
     photo: Path, folder: Path, start: Any, finish: Any, names: Names, tiny: Any
 ) -> None:
     chance, out, kept = random.Random(3), folder / "a.inr", folder / "fit.ckpt"
-    words = ("encode", photo, *tiny, "--set", "steps=1000", "--set", "save_every=0.01", "-q", "-o")
+    words = ("encode", photo, *tiny, "--set", "steps=500", "--set", "save_every=0.01", "-q", "-o")
     seconds = whole_seconds(lambda: finish(*words, folder / "whole.inr", "-f"))
     whole, killed, rounds = (folder / "whole.inr").read_bytes(), 0, 0
     while killed < 20:
         rounds += 1
         process = start(*words, out, "--checkpoint", kept, "--resume")
-        if kill_within(process, 1.1 * seconds, chance):
+        if kill_within(process, seconds, chance):
             killed += 1
         else:
             assert process.returncode == 0

@@ -30,7 +30,7 @@ def test_encoders(
         fitting(process)
     for process in both:
         process.send_signal(signal.SIGINT)
-    said = [process.communicate(timeout=60)[1].decode() for process in both]
+    said = [process.communicate(timeout=600)[1].decode() for process in both]
     assert sorted(process.returncode for process in both) == ([0, 0] if force else [0, 1]), said
     assert names(folder) == ["a.inr"]
     assert finish("verify", out).returncode == 0
