@@ -28,7 +28,7 @@ from tests.matrix.verdict import SHARE, Verdict, judge
 GOLDEN = ROOT / "tests" / "golden"
 COLUMNS = (
     "Python", "NumPy", "constriction", "instructions", "BLAS", "variant", "files", "symbols", "pixels",
-    "most that differ: grids", "networks alone",
+    "most that differ: photographs", "random grids", "random networks alone",
 )  # fmt: skip
 
 
@@ -130,6 +130,8 @@ def expected(files: Sequence[Path], work: Path) -> Path:
         if path.parent == GOLDEN:
             report["digests"][path.stem] = golden_digest(path)
             shutil.copyfile(path.with_suffix(".npy"), folder / f"{path.stem}.npy")
+        else:
+            report["kinds"][path.stem] = "photographs"
     (folder / "probe.json").write_text(json.dumps(report))
     return folder
 

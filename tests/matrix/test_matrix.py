@@ -15,7 +15,7 @@ import pytest
 from tests.matrix import environments, run
 from tests.matrix.environments import ROOT, VARIANTS, Environment, interpreters
 from tests.matrix.probe import digest, kind
-from tests.matrix.verdict import SHARE, Decoded, Verdict, compare, judge
+from tests.matrix.verdict import Decoded, Verdict, compare, judge
 
 GOLDEN = ROOT / "tests" / "golden"
 SOME = [GOLDEN / f"{name}.inr" for name in ("rgb", "grid", "halves", "deep")]
@@ -85,8 +85,9 @@ def test_verdicts() -> None:
     for decoded, right in cases:
         assert right(compare("x", "grids", decoded, good)), decoded
     assert compare("x", "network", replace(good, large=more), good).good
+    assert not compare("x", "photographs", replace(good, large=more), good).good
     total = compare("x", "grids", _decoded(102), good) + compare("y", "network", replace(good, large=more), good)
-    assert (total.files, total.levels, set(dict(total.shares))) == (2, ("x",), set(SHARE))
+    assert (total.files, total.levels, set(dict(total.shares))) == (2, ("x",), {"grids", "network"})
     assert not Verdict().good
 
 
