@@ -15,6 +15,14 @@ ROOT = Path(__file__).parents[1]
 
 _BLOCK = f"import sys; sys.modules.update(dict.fromkeys({HEAVY!r}))\n"
 _REPORT = f"\nprint('heavy:', [name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+_PLUGIN = """
+import inrcodec.plugin
+from PIL import Image
+with Image.open(sys.argv[1]) as image:
+    assert image.resize((3, 3)).getpixel((1, 1))
+with Image.open(sys.argv[1]) as image:
+    image.verify()
+"""
 _RUN = "from inrcodec.cli.main import run\nassert run(sys.argv[1:]) == 0\n"
 
 
@@ -42,7 +50,7 @@ def coded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "name",
     [
-        "inrcodec", "inrcodec.decoder", "inrcodec.cli.main", "inrcodec.image", "inrcodec.metrics",
+        "inrcodec", "inrcodec.decoder", "inrcodec.cli.main", "inrcodec.image", "inrcodec.metrics", "inrcodec.plugin",
         "inrcodec.bench.measure", "inrcodec.bench.published", "inrcodec.bench.bdrate", "inrcodec.bench.datasets",
     ],
 )  # fmt: skip
@@ -78,3 +86,8 @@ def test_light_commands_leave_them_alone_where_they_are_there(coded: Path) -> No
         ("compare", coded, out),
     ):
         assert _python("import sys\n" + _RUN + _REPORT, *words).endswith("heavy: []\n")
+
+
+def test_pillow_opens_files_without_them(coded: Path) -> None:
+    _python(_BLOCK + _PLUGIN, coded)
+    assert _python("import sys" + _PLUGIN + _REPORT, coded) == "heavy: []\n"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from inrcodec.errors import BadMagic, BitstreamError, ChecksumMismatch, Truncated, UnsupportedVersion
-from inrcodec.format.varint import Reader, varint
+from inrcodec.format.varint import MAX_VARINT_BYTES, Reader, varint
 from inrcodec.limits import MAX_SECTIONS, Limits
 
 MAGIC = b"\x89INR\r\n\x1a\n"
@@ -28,6 +28,8 @@ DEEP = 0x02
 """Feature bit: 16 bits a sample instead of 8."""
 KNOWN_FEATURES = GRAY | DEEP
 CRC_BYTES = 4
+MAX_HEADER_BYTES = len(MAGIC) + 3 + 2 * MAX_VARINT_BYTES + MAX_SECTIONS * (1 + MAX_VARINT_BYTES) + CRC_BYTES
+"""No header is longer, so that so many bytes are enough for :func:`read_head`."""
 
 INRIMAGE = b"#INRIMAGE-4#{"
 """The older owner of the ``.inr`` ending: volumes for medical imaging."""
@@ -70,6 +72,26 @@ class Header:
     def features(self) -> int:
         """The feature byte."""
         return (GRAY if self.channels == 1 else 0) | (DEEP if self.depth == 16 else 0)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the beginning of a file says of the rest, of which nothing is known yet.
+
+    Attributes:
+        header: the picture's size and kind.
+        lengths: bytes of the sections' bodies by tag, in file order.
+        crc_at: where the checksum stands; the bodies follow it.
+    """
+
+    header: Header
+    lengths: Mapping[Tag, int]
+    crc_at: int
+
+    @property
+    def file_bytes(self) -> int:
+        """Bytes the whole file must have."""
+        return self.crc_at + CRC_BYTES + sum(self.lengths.values())
 
 
 @dataclass(frozen=True)
@@ -137,6 +159,34 @@ def read(data: bytes, limits: Limits | None = None) -> Container:
         BadMagic, UnsupportedVersion, Truncated, ChecksumMismatch, LimitError: as their names say.
         BitstreamError: the header contradicts itself.
     """
+    head = read_head(data, limits)
+    reader = Reader(data, head.crc_at)
+    crc = int.from_bytes(reader.take(CRC_BYTES, "checksum"), "big")
+    declared = head.file_bytes
+    if declared != len(data):
+        problem = "ends early" if declared > len(data) else "goes on too long"
+        raise Truncated(f"the file {problem}: its header declares {declared} bytes, it has {len(data)}")
+    if zlib.crc32(data[reader.position :], zlib.crc32(data[: head.crc_at])) != crc:
+        raise ChecksumMismatch("the checksum does not match: the file is damaged")
+    header_bytes = reader.position
+    offsets, sections = {}, {}
+    for tag, length in head.lengths.items():
+        offsets[tag] = reader.position
+        sections[tag] = reader.take(length, f"section {tag.name}")
+    return Container(head.header, sections, offsets, header_bytes)
+
+
+def read_head(data: bytes, limits: Limits | None = None) -> Head:
+    """Parse the beginning of a file, which may be damaged all the same: neither length nor checksum is looked at.
+
+    Args:
+        data: at least the first :data:`MAX_HEADER_BYTES` of the file, or all of a shorter one.
+        limits: what the decoder agrees to; the default ones if left out.
+
+    Raises:
+        BadMagic, UnsupportedVersion, Truncated, LimitError: as their names say.
+        BitstreamError: the header contradicts itself.
+    """
     limits = limits or Limits()
     _check_magic(data)
     reader = Reader(data, len(MAGIC))
@@ -152,22 +202,9 @@ def read(data: bytes, limits: Limits | None = None) -> Container:
     if not (width and height):
         raise BitstreamError(f"a picture of {width}x{height} pixels is empty")
     limits.check_size(width, height)
-    table = _section_table(reader)
-    crc_at = reader.position
-    crc = int.from_bytes(reader.take(CRC_BYTES, "checksum"), "big")
-    declared = reader.position + sum(table.values())
-    if declared != len(data):
-        problem = "ends early" if declared > len(data) else "goes on too long"
-        raise Truncated(f"the file {problem}: its header declares {declared} bytes, it has {len(data)}")
-    if zlib.crc32(data[crc_at + CRC_BYTES :], zlib.crc32(data[:crc_at])) != crc:
-        raise ChecksumMismatch("the checksum does not match: the file is damaged")
-    header_bytes = reader.position
-    offsets, sections = {}, {}
-    for tag, length in table.items():
-        offsets[tag] = reader.position
-        sections[tag] = reader.take(length, f"section {tag.name}")
+    lengths = _section_table(reader)
     channels, depth = (1 if features & GRAY else 3), (16 if features & DEEP else 8)
-    return Container(Header(width, height, channels, depth), sections, offsets, header_bytes)
+    return Head(Header(width, height, channels, depth), lengths, reader.position)
 
 
 def _section_table(reader: Reader) -> dict[Tag, int]:

@@ -9,9 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inrcodec import errors
-from inrcodec.format.container import INRIMAGE, MAGIC, Header, Tag, header_size, read, write
+from inrcodec.format.container import (
+    INRIMAGE,
+    MAGIC,
+    MAX_HEADER_BYTES,
+    Header,
+    Tag,
+    header_size,
+    read,
+    read_head,
+    write,
+)
 from inrcodec.format.varint import varint
-from inrcodec.limits import Limits
+from inrcodec.limits import MAX_SECTIONS, Limits
 
 HEADERS = st.builds(
     Header, st.integers(1, 4096), st.integers(1, 4096), st.sampled_from([1, 3]), st.sampled_from([8, 16])
@@ -56,6 +66,25 @@ def test_what_was_written_is_read(header: Header, sections: dict[Tag, bytes]) ->
     assert container.header_bytes + sum(map(len, sections.values())) == len(data)
     assert all(data[container.offsets[tag] :].startswith(body) for tag, body in sections.items())
     assert write(container.header, container.sections) == data
+
+
+@given(HEADERS, BODIES)
+def test_the_beginning_tells_what_the_rest_must_be(header: Header, sections: dict[Tag, bytes]) -> None:
+    data = write(header, sections)
+    head = read_head(data[:MAX_HEADER_BYTES])
+    assert (head.header, head.file_bytes) == (header, len(data))
+    assert head.lengths == {tag: len(body) for tag, body in sections.items()}
+    assert list(head.lengths) == list(sections)
+    assert head.crc_at + 4 == read(data).header_bytes <= MAX_HEADER_BYTES
+    for length in range(head.crc_at):
+        with pytest.raises(errors.Truncated):
+            read_head(data[:length])
+
+
+def test_the_longest_header() -> None:
+    huge = 2**35 - 1
+    longest = header_size(Header(huge, huge), dict.fromkeys(Tag, huge))
+    assert longest + 6 * (MAX_SECTIONS - len(Tag)) == MAX_HEADER_BYTES
 
 
 def test_header_sizes() -> None:
