@@ -1,9 +1,11 @@
 # Everything starts here: a plain `make` lists the targets. Needs only Python 3.10 to 3.13 and make.
 # Options: PYTHON=python3.12, EFFORT=1..9 for the demo and the benchmarks, JOBS=4 measurements at a time,
+# PYTHONS="python3.10 /opt/python3.13" for the matrix (by default all that are found),
 # PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" to install the smaller torch without CUDA.
 
 PYTHON ?= python3
 EFFORT ?= 5
+PYTHONS ?=
 JOBS ?= 1
 PIP_ARGS ?=
 VENV := .venv
@@ -11,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-kodak clean
+.PHONY: help setup demo test test-slow test-matrix lint docs bench bench-kodak clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,9 +33,18 @@ demo: $(STAMP)  ## encode a photograph at 0.3 bpp, decode it, compare it with JP
 test: $(STAMP)  ## run the whole test suite
 	$(BIN)/python -m pytest -q
 
+test-slow: $(STAMP)  ## run the tests that take minutes: kills at random moments and the like
+	$(BIN)/python -m pytest -q -m slow
+
+test-matrix: $(STAMP)  ## decode the same files under other versions, threads and CPU instructions, and compare
+	$(BIN)/python -m tests.matrix.run $(addprefix --python ,$(PYTHONS))
+
 lint: $(STAMP)  ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+docs: $(STAMP)  ## write docs/cli.md anew, from what the commands say about themselves
+	$(BIN)/python tests/docs/make_cli.py
 
 bench: EFFORT = 3
 bench: $(STAMP)  ## compare with JPEG, WebP and AVIF on a few pictures, in minutes (data/results/bench.*)

@@ -1,4 +1,8 @@
-"""Files that appear whole or not at all: written beside their final name, then moved there in one step."""
+"""Files that appear whole or not at all: written beside their final name, then moved there in one step.
+
+A process that is killed in between may leave ``.inrcodec-*.tmp`` in the folder: nobody reads it, nobody trips over it,
+and it can be deleted.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -18,7 +23,7 @@ def check_writable(path: Path, overwrite: bool) -> None:
 
     Raises:
         FileExistsError: something is there and may not be replaced.
-        OSError: the folder is missing or cannot be written to, or the path is a folder.
+        OSError: the folder is missing or cannot be written to, or the path is a folder. Its name is the path's.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
@@ -28,8 +33,11 @@ def check_writable(path: Path, overwrite: bool) -> None:
         raise _exists(path)
     # Asking the system to make a file is the only test that sees read-only mounts, quotas and root alike.
     temporary = _temporary(_final(path).parent)
-    os.close(_create(temporary))
-    temporary.unlink()
+    try:
+        with _in_the_name_of(path):
+            os.close(_create(temporary))
+    finally:
+        _remove(temporary)
 
 
 def atomic_write(path: Path, data: bytes, overwrite: bool) -> None:
@@ -44,12 +52,16 @@ def atomic_write(path: Path, data: bytes, overwrite: bool) -> None:
 
     Raises:
         FileExistsError: a file is there (or came to be meanwhile) and may not be replaced; it is untouched.
-        OSError: the file could not be written; nothing is left behind.
+        OSError: the file could not be written; nothing is left behind. Its name is the path's.
     """
-    if _is_special(path):
-        path.write_bytes(data)
-        return
-    final = _final(path)
+    with _in_the_name_of(path):
+        if _is_special(path):
+            path.write_bytes(data)
+        else:
+            _write(_final(path), data, overwrite)
+
+
+def _write(final: Path, data: bytes, overwrite: bool) -> None:
     temporary = _temporary(final.parent)
     try:
         with os.fdopen(_create(temporary), "wb") as stream:
@@ -63,7 +75,28 @@ def atomic_write(path: Path, data: bytes, overwrite: bool) -> None:
         else:
             _move_to_free_name(temporary, final)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+@contextlib.contextmanager
+def _in_the_name_of(path: Path) -> Iterator[None]:
+    """Errors of the system name the file that was wanted, not the one beside it that nobody asked for."""
+    try:
+        yield
+    except FileExistsError:
+        raise  # has the name already, and its advice
+    except OSError as error:
+        if error.errno is None:
+            raise
+        missing = error.errno == errno.ENOENT and not path.parent.is_dir()
+        why = "there is no such folder to write it to" if missing else error.strerror
+        raise OSError(error.errno, why, str(path)) from error
+
+
+def _remove(temporary: Path) -> None:
+    """Delete it if it is there. Where even its folder is not, the error that says so is on its way."""
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def _temporary(folder: Path) -> Path:
@@ -82,12 +115,17 @@ def _move_to_free_name(temporary: Path, final: Path) -> None:
         os.link(temporary, final)
     except FileExistsError:
         raise _exists(final) from None
-    except OSError:  # a file system without hard links: claim the name with an empty file instead
+    except OSError:  # a file system without hard links: claim the name with an empty file instead. A process killed
+        # right here leaves it empty, which is better than to overwrite what another has written right here.
         try:
             os.close(_create(final))
         except FileExistsError:
             raise _exists(final) from None
-        temporary.replace(final)
+        try:
+            temporary.replace(final)
+        except BaseException:
+            final.unlink()  # the claim: an empty file is no result
+            raise
 
 
 def _final(path: Path) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -43,6 +44,28 @@ def test_without_hard_links_the_name_is_still_claimed(tmp_path: Path, monkeypatc
         atomic_write(tmp_path / "a", b"other", overwrite=False)
     assert (tmp_path / "a").read_bytes() == b"data"
     assert _names(tmp_path) == ["a"]
+
+
+def test_without_hard_links_a_failure_gives_the_name_free_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "the cable is out")
+
+    monkeypatch.setattr(os, "link", fail)
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="the cable is out"):
+        atomic_write(tmp_path / "a", b"data", overwrite=False)
+    assert _names(tmp_path) == []
+
+
+def test_errors_are_in_the_name_of_the_file_that_was_wanted(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing" / "a", tmp_path / "file" / "a"):
+        (tmp_path / "file").touch()
+        for write in (check_writable, lambda path, overwrite: atomic_write(path, b"", overwrite)):
+            with pytest.raises(OSError, match=r"no such folder|Not a directory") as caught:
+                write(path, True)
+            assert caught.value.filename == str(path)
 
 
 @pytest.mark.parametrize("failing", ["fsync", "replace", "link"])

@@ -32,7 +32,7 @@ class Child:
 
     def __init__(self, job: Job, threads: int, program: Sequence[str] = PROGRAM) -> None:
         self.job = job
-        self._scratch = tempfile.TemporaryDirectory(prefix="inrcodec-bench-", ignore_cleanup_errors=True)
+        self._scratch = tempfile.TemporaryDirectory(prefix=child.PREFIX, ignore_cleanup_errors=True)
         self._folder = Path(self._scratch.name)
         child.order(self._folder, job, threads)
         self._errors = (self._folder / "errors").open("wb")

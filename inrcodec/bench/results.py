@@ -88,11 +88,23 @@ def write(path: Path, results: Results) -> None:
 
 
 def append(path: Path, rows: Iterable[Row]) -> None:
-    """Add rows, safe on the disk when this returns."""
-    with path.open("ab") as stream:
-        stream.write("".join(map(_line, rows)).encode())
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Add rows, safe on the disk when this returns; all of them or none.
+
+    Raises:
+        OSError: they cannot be written; the file is as it was.
+    """
+    rest = memoryview("".join(map(_line, rows)).encode())
+    with path.open("ab", buffering=0) as stream:
+        end = stream.seek(0, os.SEEK_END)
+        try:
+            while rest:
+                rest = rest[stream.write(rest) :]
+            os.fsync(stream.fileno())
+        except BaseException as error:
+            stream.truncate(end)  # a part of a sweep must not pass for the whole
+            if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+                raise OSError(error.errno, error.strerror, str(path)) from error
+            raise
 
 
 def text_of(results: Results) -> str:

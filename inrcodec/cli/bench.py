@@ -98,7 +98,7 @@ def bench(context: click.Context, /, inputs: tuple[str, ...], **given: Any) -> i
         else:
             from inrcodec.bench.methods import method_specs
 
-            path = given["output"] or Path(stack.enter_context(tempfile.TemporaryDirectory())) / "results.tsv"
+            path = given["output"] or _passing(stack) / "results.tsv"
             pictures = _pictures(inputs, given["images"])
             run = Run(console, context.meta[_WORDS], inputs, pictures, path, given)
             codecs = method_specs(given["max_time"]) if given["methods"] else given["codecs"]
@@ -107,6 +107,11 @@ def bench(context: click.Context, /, inputs: tuple[str, ...], **given: Any) -> i
                 return INTERRUPTED
             results, complete = measured, not any(row.error for row in measured.rows)
         return _report(console, results, path, pictures, wanted, complete)
+
+
+def _passing(stack: ExitStack) -> Path:
+    """A folder for results that nobody asked to keep."""
+    return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inrcodec-bench-")))
 
 
 def _wanted(given: dict[str, Any]) -> Wanted:

@@ -12,6 +12,7 @@ import click
 
 from inrcodec.cli.bench_progress import BenchProgress
 from inrcodec.cli.console import Console
+from inrcodec.cli.exits import describe
 from inrcodec.errors import InrError
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ class Run:
         """Measure these codecs; None where Ctrl-C came before the end.
 
         Raises:
-            InrError: the results that are there do not go with these, or the cluster is not to be had.
-            OSError: the results cannot be written.
+            InrError: the results that are there do not go with these, or cannot be gone on with, or the cluster is not
+                to be had.
+            OSError: the results cannot be begun.
         """
         from inrcodec.bench.head import head_of
         from inrcodec.bench.job import plan
@@ -68,6 +70,9 @@ class Run:
             line.close()
             self._tell_interrupted(len(jobs))
             return None
+        except OSError as error:
+            line.close()
+            raise InrError(f"{describe(error)}; {self._kept(len(jobs))}") from error
         finally:
             line.close()
 
@@ -96,14 +101,19 @@ class Run:
         return finished(results.rows)
 
     def _tell_interrupted(self, total: int) -> None:
+        if self.given["output"] is None:
+            self.console.say("interrupted; without -o RESULTS.tsv nothing is kept")
+        else:
+            self.console.say(f"interrupted: {self._kept(total)}")
+
+    def _kept(self, total: int) -> str:
         from inrcodec.bench.job import finished
         from inrcodec.bench.results import read
 
         if self.given["output"] is None:
-            self.console.say("interrupted; without -o RESULTS.tsv nothing is kept")
-        else:
-            kept = len(finished(read(self.path).rows))
-            self.console.say(f"interrupted: {kept} of {total} are in {self.path}; the same with --resume goes on")
+            return "without -o RESULTS.tsv nothing is kept"
+        kept = len(finished(read(self.path).rows))
+        return f"{kept} of {total} are in {self.path}; the same with --resume goes on"
 
 
 def contenders(console: Console, text: str | None, effort: int) -> list[Contender]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -112,6 +114,7 @@ def encode(console: Console, /, inputs: tuple[str, ...], output: str | None, out
         jobs = [Job(STREAM, None)]
     else:
         jobs = plan_jobs(inputs, output, out_dir, ".inr")
+    _check_checkpoint(jobs, rest["checkpoint"])
     request = _request(rest, recipe)
     if dry_run:
         batch = Batch(console, request.json)
@@ -159,6 +162,16 @@ def _check(inputs: tuple[str, ...], given: dict[str, Any]) -> None:
         raise click.UsageError("--checkpoint is a file of this machine: it excludes --scheduler.")
     if given["checkpoint"] is not None and (given["stack"] or 1) > 1:
         raise click.UsageError("--checkpoint keeps the fit of one picture: it excludes --stack N of more.")
+
+
+def _check_checkpoint(jobs: Sequence[Job], checkpoint: Path | None) -> None:
+    """Refuse to keep the state of the fit in the picture or in the result."""
+    if checkpoint is None:
+        return
+    for job in jobs:
+        for path in (job.source, job.dest):
+            if path not in (STREAM, None) and os.path.realpath(path) == os.path.realpath(checkpoint):
+                raise click.UsageError(f"--checkpoint {checkpoint} is the picture or the result; name another file.")
 
 
 def _check_target(given: dict[str, Any]) -> None:

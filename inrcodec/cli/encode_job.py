@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from inrcodec.cli.exits import FINE, RequestError
 from inrcodec.cli.interrupt import GracefulStop
 from inrcodec.cli.paths import STREAM, Job, read_input, write_stdout
 from inrcodec.cli.progress import ProgressLine
+from inrcodec.cli.rescue import or_rescue
 
 if TYPE_CHECKING:
     from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target
@@ -103,7 +105,7 @@ def prepare_job(console: Console, request: Request, job: Job) -> LoadedImage | N
 
     Raises:
         InrError: the picture cannot be read.
-        OSError: the output exists, or cannot be written.
+        OSError: the output or the checkpoint exists, or cannot be written.
     """
     from inrcodec.atomic import check_writable
 
@@ -114,7 +116,27 @@ def prepare_job(console: Console, request: Request, job: Job) -> LoadedImage | N
         check_writable(job.dest, request.force)
         if request.recipe is not None:
             check_writable(recipe_path(job.dest), request.force)
+    check_checkpoint(request)
     return _load(console, request, job)
+
+
+def check_checkpoint(request: Request) -> None:
+    """Find out before the fit whether its state can be kept, and that no other fit's is lost for it.
+
+    Raises:
+        FileExistsError: there is one already, and neither is it to go on nor to be replaced.
+        OSError: it cannot be written.
+    """
+    from inrcodec.atomic import check_writable
+
+    path = request.options.checkpoint
+    if path is None:
+        return
+    if path.exists() and not (request.options.resume or request.force):
+        raise FileExistsError(
+            errno.EEXIST, "exists already (--resume goes on from it; delete it, or -f, to begin anew)", str(path)
+        )
+    check_writable(path, overwrite=True)
 
 
 def finish_job(
@@ -142,7 +164,8 @@ def finish_job(
 
     Raises:
         InrError: the target cannot be reached.
-        OSError: the output cannot be written.
+        RescuedError: the output cannot be written; the result is kept elsewhere.
+        OSError: it can be written nowhere.
     """
     from inrcodec.atomic import atomic_write
 
@@ -158,16 +181,17 @@ def finish_job(
         raise RequestError(str(error)) from error
     finally:
         line.close()
-    if job.dest is None:
-        write_stdout(coded.data)
-    else:
-        atomic_write(job.dest, coded.data, request.force)
-        if request.recipe is not None:
-            from inrcodec.fit.settings import resolved
-            from inrcodec.recipes import write
+    with or_rescue(coded.data, Path(STREAM if job.dest is None else job.dest).name):
+        if job.dest is None:
+            write_stdout(coded.data)
+        else:
+            atomic_write(job.dest, coded.data, request.force)
+    if job.dest is not None and request.recipe is not None:
+        from inrcodec.fit.settings import resolved
+        from inrcodec.recipes import write
 
-            used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
-            atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
+        used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
+        atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
     _tell(console, request, job, loaded, coded.report, reports)
     report = coded.report
     columns = (f"{report.bytes:,}", f"{report.bpp:.4f}", f"{report.psnr:.2f} dB", clock(report.seconds))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import click
 
 from inrcodec.errors import BitstreamError, InrError, TargetError
@@ -12,6 +14,11 @@ USAGE = 2
 UNREACHABLE = 3
 BAD_BITSTREAM = 4
 INTERRUPTED = 130
+
+
+_FULL = {errno.ENOSPC, errno.EFBIG, *(getattr(errno, name) for name in ("EDQUOT",) if hasattr(errno, name))}
+_ADVICE = {**dict.fromkeys(_FULL, "make room, or write elsewhere"), errno.EROFS: "write elsewhere"}
+"""What to do about errors that only writing can meet."""
 
 
 class RequestError(InrError):
@@ -54,9 +61,17 @@ def describe(error: BaseException) -> str:  # noqa: PLR0911 - one line for each 
     if isinstance(error, MemoryError):
         return "not enough memory"
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return _describe_system(error)
     text = " ".join(str(error).split())
     return f"internal error, please report it: {type(error).__name__}: {text}"
+
+
+def _describe_system(error: OSError) -> str:
+    """What the system says; of a file, its name too, and what to do where that is known."""
+    if not error.filename:
+        return str(error.strerror)
+    advice = _ADVICE.get(error.errno) if error.errno is not None else None
+    return f"{error.filename}: {error.strerror}" + (f" ({advice})" if advice else "")
 
 
 def _describe_target(error: TargetError) -> str:

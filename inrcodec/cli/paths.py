@@ -63,6 +63,8 @@ def plan_jobs(inputs: Sequence[str], output: str | None, out_dir: str | None, su
     """
     if output is not None and out_dir is not None:
         raise click.UsageError("-o and -O exclude each other.")
+    if out_dir is not None and Path(out_dir).exists() and not Path(out_dir).is_dir():
+        raise click.UsageError(f"{out_dir} is a file; -O takes a folder.")
     if output is not None and len(inputs) > 1:
         raise click.UsageError("-o takes one input; use -O DIR for several.")
     if STREAM in inputs and len(inputs) > 1:

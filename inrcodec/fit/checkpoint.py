@@ -75,9 +75,13 @@ class Journal:
             same = state["identity"] == self.identity
             self.fits, self.current = state["fits"], state["current"]
         except Exception as error:
-            raise InrError(f"{path} is not a checkpoint of inrcodec: {error}") from error
+            what = " ".join(f"{type(error).__name__} {error}".split())[:80]
+            raise InrError(f"{path} is not a checkpoint of inrcodec ({what}): delete it to begin anew") from error
         if not same:
-            raise InrError(f"{path} is the checkpoint of another encode (picture, target or settings differ)")
+            raise InrError(
+                f"{path} is the checkpoint of another encode (picture, target or settings differ): name another, or "
+                "delete it to begin anew"
+            )
 
     def finished(self, key: str) -> Any:
         """The outcome of a fit that was completed before, None if it was not."""
@@ -95,14 +99,22 @@ class Journal:
         return self.current.get("note") if self.current.get("key") == key else None
 
     def keep(self, key: str, trainer: Fit, note: dict[str, Any]) -> None:
-        """Write the state of the fit in progress, every few seconds."""
+        """Write the state of the fit in progress, every few seconds.
+
+        Raises:
+            InrError: it cannot be written. A fit that cannot be continued should not go on for hours.
+        """
         if self.path is None or time.monotonic() - self._written < self.interval:
             return
         self.current = {"key": key, "trainer": trainer.state_dict(), "note": note}
         self._write()
 
     def finish(self, key: str, fitted: Outcome) -> None:
-        """Note the outcome of a fit."""
+        """Note the outcome of a fit.
+
+        Raises:
+            InrError: it cannot be written.
+        """
         self.fits[key] = fitted.state()
         self.current = {}
         if self.path is not None:
@@ -112,7 +124,12 @@ class Journal:
         assert self.path is not None
         buffer = io.BytesIO()
         torch.save({"identity": self.identity, "fits": self.fits, "current": self.current}, buffer)
-        atomic_write(self.path, buffer.getvalue(), True)
+        before = self.path.exists()
+        try:
+            atomic_write(self.path, buffer.getvalue(), True)
+        except OSError as error:
+            last = "; the last one is still there, --resume goes on from it" if before else ""
+            raise InrError(f"{self.path}: cannot keep the checkpoint: {error.strerror or error}{last}") from error
         self._written = time.monotonic()
 
 

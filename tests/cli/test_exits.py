@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import click
 import pytest
 
@@ -53,3 +55,12 @@ def test_foreseen_errors_are_plain_and_others_ask_for_a_report() -> None:
     assert describe(ModuleNotFoundError("x", name="torch")) == "torch is not installed, and this needs it"
     assert describe(MemoryError()) == "not enough memory"
     assert describe(ZeroDivisionError("a\nb")) == "internal error, please report it: ZeroDivisionError: a b"
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, " (make room, or write elsewhere)"), (errno.EROFS, " (write elsewhere)"), (errno.EACCES, "")],
+)
+def test_errors_of_the_system_say_what_to_do_where_that_is_known(number: int, advice: str) -> None:
+    assert describe(OSError(number, "trouble", "a.inr")) == f"a.inr: trouble{advice}"
+    assert describe(OSError(number, "trouble")) == "trouble"
