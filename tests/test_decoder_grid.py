@@ -124,7 +124,8 @@ def _weights(coded: int, drawn: int) -> Float:
 
 def _resized(picture: Float, width: int, height: int) -> Float:
     down, across = _weights(len(picture), height), _weights(picture.shape[1], width)
-    return np.einsum("ij,jkc,lk->ilc", down, picture, across, optimize=True)
+    resized: Float = np.einsum("ij,jkc,lk->ilc", down, picture, across, optimize=True)
+    return resized
 
 
 def _mixing(make_grid_stream: MakeStream, arch: GridArch = MIXING) -> bytes:
@@ -147,9 +148,7 @@ def _mixing(make_grid_stream: MakeStream, arch: GridArch = MIXING) -> bytes:
 
 @pytest.mark.parametrize("scale", [1 / 2, 1 / 4, 1 / 3, 0.7, 2, 1.5])
 @pytest.mark.parametrize("kind", [*GOLDEN, "mixing", "layered", "line"])
-def test_a_drawing_of_any_size_is_the_picture_resampled(
-    kind: str, scale: float, make_grid_stream: MakeStream
-) -> None:
+def test_a_drawing_of_any_size_is_the_picture_resampled(kind: str, scale: float, make_grid_stream: MakeStream) -> None:
     if kind in GOLDEN:
         data = (HERE / "golden" / f"{kind}.inr").read_bytes()
     elif kind == "line":
@@ -236,6 +235,20 @@ def test_large_drawings_take_little_more_memory_than_their_samples(make_grid_str
     tracemalloc.stop()
     assert pixels.array.nbytes == 3.6e6
     assert peak < 3.6e6 + 12e6, "the samples as floats would take 14 MB, the stack 19 MB"
+
+
+@pytest.mark.parametrize(
+    ("view", "floats"),
+    [(View(scale=1 / 20), 10e6), (View(scale=3, crop=(0, 0, 1, 3000)), 3e6), (View(scale=2), 25e6)],
+)
+def test_drawings_of_other_sizes_take_little_memory(view: View, floats: float, make_grid_stream: MakeStream) -> None:
+    stream = make_grid_stream(GridArch(2, 5, context=(), hidden=(8,)), width=1200, height=1000)
+    draw(stream, View(crop=(0, 0, 1, 1)))
+    tracemalloc.start()
+    pixels = draw(stream, view)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < pixels.array.nbytes + floats, "all samples as floats would take 14 MB, twice as large 58 MB"
 
 
 def test_overflowing_weights_draw_something(make_grid_stream: MakeStream, recwarn: pytest.WarningsRecorder) -> None:

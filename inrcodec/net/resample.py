@@ -75,15 +75,14 @@ class Side:
         shape = [1, 1, 1]
         shape[axis] = len(weights)
         shares = samples.take(of, axis) * (weights / self.coded).astype(np.float32).reshape(shape)
-        means = np.add.reduceat(shares, np.flatnonzero(np.diff(to, prepend=-1)), axis)
+        means: Float = np.add.reduceat(shares, np.flatnonzero(np.diff(to, prepend=-1)), axis)
         ends = [(0, 0)] * 3  # the samples may have a share in a few of the wanted ones only, which lie together
         ends[axis] = int(to[0]), stop - start - 1 - int(to[-1])
         return np.pad(means, ends) if any(ends[axis]) else means
 
     def _places(self, start: int, stop: int) -> NDArray[np.float64]:
         """Where the centres of samples of the drawing lie, in samples of the picture."""
-        places: NDArray[np.float64] = (np.arange(start, stop) + 0.5) * (self.coded / self.drawn) - 0.5
-        return places
+        return (np.arange(start, stop, dtype=np.float64) + 0.5) * (self.coded / self.drawn) - 0.5
 
 
 class Resampled:

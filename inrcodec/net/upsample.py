@@ -67,8 +67,7 @@ class Ladder:
             left: first column.
             right: one past the last column; the octave's last one if left out.
         """
-        height, width = self.shape(octave)
-        right = width if right is None else right
+        right = self.shape(octave)[1] if right is None else right
         own = self._planes.get(octave)
         drawn = None
         if own is not None:

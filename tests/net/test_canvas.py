@@ -97,6 +97,7 @@ def test_flat_grids_look_the_same_at_every_size() -> None:
     rng = np.random.default_rng(0)
     tensors = {spec.name: rng.normal(0, 0.3, spec.shape).astype(np.float32) for spec in arch.tensors()}
     tensors["U"][:] = 0
+    tensors["R0"] *= np.float32(0.1)
     latents = [np.full(arch.shapes(40, 30)[0], 3), *(np.zeros(shape, int) for shape in arch.shapes(40, 30)[1:])]
     colours = [
         Canvas(arch, tensors, latents, (40, 30), drawn, slice(0, drawn[0])).rows(0, drawn[1])
