@@ -99,7 +99,7 @@ def decode(
         scale: draw at this factor of the coded size; at most one of scale, width, height.
         width: draw this many columns, rows in proportion.
         height: draw this many rows, columns in proportion.
-        crop: ``(x, y, width, height)`` in pixels of the drawn size; only these are computed.
+        crop: ``(x, y, width, height)`` in pixels of the drawn size; only these are drawn.
         depth: 8 or 16 bits a sample; the file's own if left out.
         limits: what the decode may cost in memory and time.
 

@@ -14,28 +14,25 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.alpha import read_alpha
-from inrcodec.format.container import Header, Tag, read
+from inrcodec.format.container import Tag, read
 from inrcodec.format.cut import cut_to
 from inrcodec.format.metadata import metadata_sizes, read_metadata
 from inrcodec.format.stream import Stream, describe, extract
 from inrcodec.limits import Limits
-from inrcodec.net.arch import Arch
-from inrcodec.net.canvas import Canvas, octave_of
+from inrcodec.net.canvas import Canvas
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from inrcodec.net.layered import drawn as drawn_latents
 from inrcodec.net.plane import PlaneCanvas
+from inrcodec.net.resample import source_of
 from inrcodec.net.upsample import UNIT
 from inrcodec.pixels import Metadata, Pixels
 
 STRIP = 1 << 20
 """Pixels drawn as floats at a time: the rest of a large picture takes no more memory than its integers."""
-
-GRID_STRIP = 1 << 16
-"""The same with grids, which need a float for each of them and a few rows beyond the strip."""
-
+_Paint = Callable[[slice], NDArray[np.float32]]
 
 _CODERS = {Tag.HALVES: "dense16", Tag.BROTLI: "brotli"}
 """Sections that say how weights are coded, where that is not the arithmetic coder."""
@@ -43,7 +40,10 @@ _CODERS = {Tag.HALVES: "dense16", Tag.BROTLI: "brotli"}
 
 @dataclass(frozen=True)
 class View:
-    """How to look at the picture: a network has no resolution of its own.
+    """How to look at the picture.
+
+    A network alone has no resolution of its own, and a drawing is samples of it. Latent grids have one: a smaller
+    drawing shows averages over the area of its pixels, a larger one is interpolated.
 
     Attributes:
         scale: factor on both sides, e.g. 2 or 0.25; at most one of scale, width, height.
@@ -277,17 +277,9 @@ def decode_pixels(
     """
     limits, view = limits or Limits(), view or View()
     container = read(data, limits)
-    arch = describe(container, limits)
     if max_bytes is not None and len(data) > max_bytes:
         return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
-    return draw(extract(container, limits, _octave(arch, container.header, view)), view, limits)
-
-
-def _octave(arch: Arch | GridArch, header: Header, view: View) -> int:
-    """The finest octave of grids that is wanted: a small drawing needs only coarse ones, and the fine are dear."""
-    if not isinstance(arch, GridArch):
-        return 0
-    return octave_of(arch, (header.width, header.height), view.size(header.width, header.height))
+    return draw(extract(container, limits), view, limits)
 
 
 def draw(stream: Stream, view: View | None = None, limits: Limits | None = None) -> Pixels:
@@ -297,13 +289,14 @@ def draw(stream: Stream, view: View | None = None, limits: Limits | None = None)
     out_width, out_height = view.size(header.width, header.height)
     if max(out_width, out_height) > limits.max_side * 64:
         raise LimitError(f"an output of {out_width}x{out_height} is out of bounds")
-    x, y, w, h = view.window(out_width, out_height)
+    x, y, w, h = window = view.window(out_width, out_height)
     limits.check_size(w, h)
-    limits.check_work(w * h, arch.params)
-    paint = _painter(stream, (out_width, out_height), slice(x, x + w))
+    if isinstance(arch, GridArch):  # whose pixels are drawn at the picture's own size, whatever the view's
+        window = source_of((header.width, header.height), (out_width, out_height), window)
+    limits.check_work(window[2] * window[3], arch.params)
     depth = view.depth or header.depth
+    rows, paint = _painter(stream, (out_width, out_height), slice(x, x + w))
     array = np.empty((h, w, arch.outputs), dtype=np.uint8 if depth == 8 else np.uint16)
-    rows = max(1, (GRID_STRIP if isinstance(arch, GridArch) else STRIP) // w)
     for top in range(0, h, rows):
         deep = min(rows, h - top)
         with np.errstate(all="ignore"):  # a hostile file may overflow; NaN is drawn as black
@@ -326,8 +319,7 @@ def _opacity(stream: Stream, view: View, limits: Limits, pixels: int) -> NDArray
     if alpha.nested is not None:
         coded = sum(plane.size for plane in stream.latents or () if plane.any())
         left = limits.less(work=(pixels + coded) * stream.arch.params, latents=coded)
-        nested = describe(alpha.nested, left)
-        return draw(extract(alpha.nested, left, _octave(nested, header, view)), view, left).array[:, :, 0]
+        return draw(extract(alpha.nested, left), view, left).array[:, :, 0]
     plane, depth = alpha.plane(header), view.depth or header.depth
     drawn = view.size(header.width, header.height)
     x, y, w, h = view.window(*drawn)
@@ -340,12 +332,13 @@ def _opacity(stream: Stream, view: View, limits: Limits, pixels: int) -> NDArray
     return np.concatenate([strip.array[:, :, 0] for strip in strips])
 
 
-def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> Callable[[slice], NDArray[np.float32]]:
-    """What draws some rows: samples in raster order, ``(pixels, outputs)``."""
+def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> tuple[int, _Paint]:
+    """How many rows to draw at a time, and what draws them: samples in raster order, ``(pixels, outputs)``."""
     header, arch, tensors = stream.header, stream.arch, stream.tensors()
     if isinstance(arch, GridArch):
         seen = drawn_latents(arch, stream.latents or ())
         canvas = Canvas(arch, tensors, seen, (header.width, header.height), drawn, columns)
-        return lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
+        return canvas.strip, lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
     u, v = axes(header.width, header.height, *drawn)
-    return lambda rows: render(arch, tensors, u[columns], v[rows])
+    strip = max(1, STRIP // (columns.stop - columns.start))
+    return strip, lambda rows: render(arch, tensors, u[columns], v[rows])

@@ -98,10 +98,10 @@ class InrImageFile(ImageFile.ImageFile):
         mode: str | None,  # noqa: ARG002 - Pillow's name for what is of no use here
         size: tuple[int, int] | None,
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Have a network alone drawn at 1/2, 1/4 or 1/8 of its size, as JPEG does, for ``thumbnail`` to go on from.
+        """Have the picture drawn at 1/2, 1/4 or 1/8 of its size, as JPEG is, for ``thumbnail`` to go on from.
 
-        The drawing is no smaller than asked for. Its pixels are samples of the picture, not means over it. Latent grids
-        are always drawn in full: their small drawings are too far from the picture.
+        The drawing is no smaller than asked for. Pixels of a network alone are samples of the picture, taken in as much
+        less time. Those of latent grids are means over it, which take all of the time and a part of the memory.
 
         Args:
             mode: ignored.
@@ -110,7 +110,7 @@ class InrImageFile(ImageFile.ImageFile):
         Returns:
             The mode, and the part of the drawing that is the picture: all of it. None if nothing could be done.
         """
-        if not self.tile or size is None or self.info["arch"] != "siren":
+        if not self.tile or size is None:
             return None
         header = self._head.header
         spare = min(header.width / max(1, size[0]), header.height / max(1, size[1]))  # floats in old Pillows

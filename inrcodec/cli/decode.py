@@ -46,7 +46,8 @@ def decode(
 ) -> int:  # fmt: skip
     """Draw coded pictures again, as PNG, PPM, TIFF or WebP.
 
-    The network has no resolution of its own: --scale, --width or --height draw it at any size, --crop a part of it.
+    --scale, --width or --height draw them at any size, --crop a part of them. Latent grids are decoded whole for that
+    and averaged or interpolated; a network alone has no resolution of its own.
     """
     if sum(wish is not None for wish in (scale, width, height)) > 1:
         raise click.UsageError("--scale, --width and --height exclude each other.")

@@ -54,8 +54,8 @@ class Stream:
         header: size and kind of the picture.
         arch: the network.
         weights: quantised symbols, or half floats by tensor name (COIN's accounting; a SIREN only).
-        latents: of a :class:`GridArch`, one array ``(rows, columns)`` a grid, coarsest first, magnitudes at most 4095;
-            those of the finest grids may be missing if they were not asked for. Refinements follow, layer by layer.
+        latents: of a :class:`GridArch`, one array ``(rows, columns)`` a grid, coarsest first, magnitudes at most 4095.
+            Refinements follow, layer by layer.
         coder: of symbols: ``arithmetic``, or ``brotli`` for comparison (a SIREN only).
         end: of a :class:`LayeredArch` that was cut: the first wave that is missing of the last grid in the stream.
         extras: opacity and metadata, as the file has them.
@@ -160,19 +160,18 @@ def unpack(data: bytes, limits: Limits | None = None) -> Stream:
     return extract(read(data, limits), limits)
 
 
-def extract(container: Container, limits: Limits, octave: int = 0) -> Stream:
+def extract(container: Container, limits: Limits) -> Stream:
     """What a parsed container says.
 
     Args:
         container: the file.
         limits: what the decoder agrees to.
-        octave: grids finer than this one are not decoded.
 
     Raises:
         BitstreamError: as :func:`unpack`.
     """
     arch = describe(container, limits)
-    stream = _extract_grid(container, limits, octave) if isinstance(arch, GridArch) else _extract_siren(container, arch)
+    stream = _extract_grid(container, limits) if isinstance(arch, GridArch) else _extract_siren(container, arch)
     return replace(stream, extras=Extras(container.sections.get(Tag.ALPHA), container.sections.get(Tag.METADATA)))
 
 
@@ -186,34 +185,30 @@ def _extract_siren(container: Container, arch: Arch) -> Stream:
     return Stream(container.header, arch, Symbols.decode(sections[Tag.SYMBOLS], arch, laws))
 
 
-def _extract_grid(container: Container, limits: Limits, octave: int) -> Stream:
+def _extract_grid(container: Container, limits: Limits) -> Stream:
     header, sections = container.header, container.sections
     head, end = _grid_head(container)
     arch = head.arch
-    wanted = arch.coarsest - max(octave, arch.finest) + 1 if octave <= arch.coarsest else 1
-    if isinstance(arch, LayeredArch):  # whose coarse grids are refined at the very end
-        wanted = arch.planes
-    shapes = arch.plane_shapes(header.width, header.height)[:wanted]
-    coded = sum(rows * columns for flag, (rows, columns) in zip(head.coded, shapes, strict=False) if flag)
+    shapes = arch.plane_shapes(header.width, header.height)
+    coded = sum(rows * columns for flag, (rows, columns) in zip(head.coded, shapes, strict=True) if flag)
     limits.check_latents(coded)
     limits.check_work(coded, arch.params)
     last = max((plane for plane, flag in enumerate(head.coded) if flag), default=0)
     if end is not None and not (head.coded[last] and end < wave_count(shapes[last])):
         raise BitstreamError(f"no grid ends before wave {end}")
     laws = read_laws(sections[Tag.LAWS], len(arch.tensors()))
-    reader = Reader(sections[Tag.SYMBOLS], strict=wanted == arch.planes)
+    reader = Reader(sections[Tag.SYMBOLS], strict=True)
     weights = Symbols.read(reader, arch, laws, head.prior)
     model = ContextModel(arch, weights.exact())
     latents: list[NDArray[np.int32]] = []
-    for plane, (flag, shape) in enumerate(zip(head.coded, shapes, strict=False)):
+    for plane, (flag, shape) in enumerate(zip(head.coded, shapes, strict=True)):
         here = end if plane == last else None
         latents.append(read_latents(reader, model, latents, shape, here) if flag else _zeros(shape))
         if flag and not latents[-1].any():
             raise BitstreamError("a grid of zeros is coded")
         if flag and _too_large(arch, latents, plane):
             raise BitstreamError(f"a latent is over {MAX_LATENT}")
-    if wanted == arch.planes:
-        reader.finish()
+    reader.finish()
     return Stream(header, arch, weights, tuple(latents), end=end)
 
 

@@ -1,8 +1,4 @@
-"""A plane of samples that is known pixel by pixel, as a lossless alpha is, drawn at another size.
-
-Like the grids of :mod:`inrcodec.net.canvas`: halved as often as there are still as many samples as are drawn, and
-interpolated in between.
-"""
+"""A plane of samples that is known pixel by pixel, as a lossless alpha is, drawn at another size like the colours."""
 
 from __future__ import annotations
 
@@ -11,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.net.upsample import reach, resampled
+from inrcodec.net.canvas import strip_rows
+from inrcodec.net.resample import Resampled, Side
 
 Float = NDArray[np.float32]
 
@@ -27,34 +24,16 @@ class PlaneCanvas:
     """
 
     def __init__(self, plane: NDArray[Any], peak: int, drawn: tuple[int, int], columns: slice) -> None:
-        coded = plane.shape[1], plane.shape[0]
-        octave = 0
-        while max(plane.shape) > 1 and all(-(-s >> 1) >= d for s, d in zip(plane.shape, drawn[::-1], strict=True)):
-            plane, octave = _halved(plane), octave + 1
         self._plane, self._scale = plane, np.float32(1 / peak)
-        across, self._down = (
-            (np.arange(wanted, dtype=np.float64) + 0.5) * (full / (wanted << octave)) - 0.5
-            for full, wanted in zip(coded, drawn, strict=True)
-        )
-        self._across = across[columns]
+        rows, wide = plane.shape
+        left, right = Side(wide, drawn[0]).needs(columns.start, columns.stop)
+        self._resampled = Resampled(self._part, (wide, rows), drawn, columns, strip_rows(right - left))
 
     def rows(self, top: int, bottom: int) -> Float:
         """Samples ``(bottom - top, columns)`` of some rows, nominally in [0, 1], not clipped."""
-        height, width = self._plane.shape
-        at = self._down[top:bottom]
-        first, last = reach(at, height)
-        rows = (self._plane[first:last] * self._scale).astype(np.float32, copy=False)[None]
-        drawn: Float = resampled(resampled(rows, first, height, at, 1), 0, width, self._across, 2)[0]
-        return drawn
+        return self._resampled.rows(top, bottom)[0]
 
-
-def _halved(plane: NDArray[Any]) -> Float:
-    """Means of 2 x 2 samples, the last column and row repeated where their number is odd."""
-    rows, columns = plane.shape
-    even = np.pad(plane, ((0, rows % 2), (0, columns % 2)), mode="edge")
-    total = np.zeros((even.shape[0] // 2, even.shape[1] // 2), np.float32)
-    for y in (0, 1):
-        for x in (0, 1):
-            total += even[y::2, x::2]
-    total /= 4
-    return total
+    def _part(self, top: int, bottom: int, left: int, right: int) -> Float:
+        """A part of the plane at its own size, ``(1, rows, columns)``."""
+        part: Float = (self._plane[top:bottom, left:right] * self._scale).astype(np.float32, copy=False)
+        return part[None]

@@ -1,4 +1,4 @@
-"""The ladder of two-fold upsamplings in NumPy float32, any rows of any octave, so that memory stays flat.
+"""The ladder of two-fold upsamplings in NumPy float32, any part of any octave, so that memory stays flat.
 
 A rung makes of ``x`` the samples ``2i``, ``sum_j taps[j] x[i - 2 + j]``, and ``2i + 1``, its mirror image, along the
 columns and then along the rows, edges repeated. At every octave its own grid joins the stack.
@@ -29,7 +29,7 @@ class Ladder:
     Args:
         arch: the architecture.
         tensors: its dequantised tensors.
-        latents: of the grids, coarsest first; the finest may be missing, and count as zero.
+        latents: of the grids, coarsest first.
         width: columns of the picture.
         height: rows of the picture.
     """
@@ -57,21 +57,33 @@ class Ladder:
         """Which grids make the stack of an octave: those as coarse that are not zero. 0 is the coarsest and first."""
         return [self._arch.coarsest - own for own in sorted(self._planes, reverse=True) if own >= octave]
 
-    def rows(self, octave: int, top: int, bottom: int) -> Float:
-        """The stack ``(channels, bottom - top, columns)`` of some rows of an octave, times ``UNIT``."""
+    def rows(self, octave: int, top: int, bottom: int, left: int = 0, right: int | None = None) -> Float:
+        """The stack ``(channels, rows, columns)`` of a part of an octave, times ``UNIT``.
+
+        Args:
+            octave: which one.
+            top: first row.
+            bottom: one past the last row.
+            left: first column.
+            right: one past the last column; the octave's last one if left out.
+        """
+        right = self.shape(octave)[1] if right is None else right
         own = self._planes.get(octave)
-        drawn = None if own is None else (own[top:bottom] * np.float32(UNIT)).astype(np.float32, copy=False)[None]
+        drawn = None
+        if own is not None:
+            drawn = (own[top:bottom, left:right] * np.float32(UNIT)).astype(np.float32, copy=False)[None]
         if not self.channels(octave + 1):
-            return np.zeros((0, bottom - top, self.shape(octave)[1]), np.float32) if drawn is None else drawn
+            return np.zeros((0, bottom - top, right - left), np.float32) if drawn is None else drawn
         # Samples top .. bottom - 1 are those of the sources top // 2 .. (bottom - 1) // 2, which see two more each way.
-        first, last = (top >> 1) - 2, (bottom - 1 >> 1) + 2
-        end = self.shape(octave + 1)[0] - 1
-        source = self.rows(octave + 1, max(first, 0), min(last, end) + 1)
-        source = np.pad(source, ((0, 0), (max(-first, 0), max(last - end, 0)), (0, 0)), mode="edge")
+        places = [((start >> 1) - 2, (stop - 1 >> 1) + 3) for start, stop in ((top, bottom), (left, right))]
+        inside, beyond = [], []
+        for (first, last), end in zip(places, self.shape(octave + 1), strict=True):
+            inside += [max(first, 0), min(last, end)]
+            beyond.append((max(-first, 0), max(last - end, 0)))
+        source = np.pad(self.rows(octave + 1, *inside), [(0, 0), *beyond], mode="edge")
         taps = self._taps[self._arch.coarsest - octave - 1]
         taller = _double(source, taps, 1)[:, top & 1 :][:, : bottom - top]
-        padded = np.pad(taller, ((0, 0), (0, 0), (2, 2)), mode="edge")
-        wider = _double(padded, taps, 2)[:, :, : self.shape(octave)[1]]
+        wider = _double(taller, taps, 2)[:, :, left & 1 :][:, :, : right - left]
         return wider if drawn is None else np.concatenate([wider, drawn])
 
 
@@ -93,35 +105,3 @@ def _double(padded: Float, taps: Float, axis: int) -> Float:
             total += spare
         both[along(side, 2 * length, 2)] = total
     return both
-
-
-def resampled(rows: Float, first: int, end: int, at: NDArray[np.float64], axis: int) -> Float:
-    """Samples of a stack in between: Catmull-Rom interpolation along an axis, edges repeated.
-
-    Args:
-        rows: the stack, of which the axis holds the samples ``first ..``.
-        first: see there.
-        end: samples of the whole picture along the axis.
-        at: where, in samples; ``first`` and ``rows`` cover what :func:`reach` says.
-        axis: 1 or 2.
-    """
-    whole = np.floor(at)
-    f = (at - whole).astype(np.float32)
-    weights = (
-        ((2.0 - f) * f - 1.0) * f / 2,
-        ((3.0 * f - 5.0) * f * f + 2.0) / 2,
-        ((4.0 - 3.0 * f) * f + 1.0) * f / 2,
-        (f - 1.0) * f * f / 2,
-    )
-    shape = [1, 1, 1]
-    shape[axis] = len(at)
-    total = np.zeros((), np.float32)
-    for k, weight in enumerate(weights):
-        place = np.clip(whole.astype(np.int64) + (k - 1), 0, end - 1) - first
-        total = total + rows.take(place, axis) * weight.astype(np.float32).reshape(shape)
-    return total
-
-
-def reach(at: NDArray[np.float64], end: int) -> tuple[int, int]:
-    """First and one past the last sample that :func:`resampled` looks at."""
-    return max(0, min(end - 1, int(np.floor(at[0])) - 1)), min(end, max(1, int(np.floor(at[-1])) + 3))

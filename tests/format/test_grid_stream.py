@@ -186,17 +186,6 @@ def test_the_network_is_measured_before_anything_is_decoded(make_grid_stream: Ma
             unpack(data, limits)
 
 
-def test_only_the_grids_asked_for_are_decoded(make_grid_stream: MakeStream) -> None:
-    stream = make_grid_stream(GridArch(1, 3), width=50, height=40)
-    container = read(pack(stream))
-    assert stream.latents is not None
-    for octave, count in ((0, 3), (1, 3), (2, 2), (3, 1), (9, 1)):
-        found = extract(container, Limits(), octave).latents
-        assert found is not None
-        assert len(found) == count
-        assert all(map(np.array_equal, found, stream.latents))
-
-
 def test_sections_of_the_two_kinds_do_not_mix(make_grid_stream: MakeStream, make_stream: MakeStream) -> None:
     ours, theirs = read(pack(make_grid_stream(ARCH))), read(pack(make_stream())).sections
     siren = {Tag.SIREN: theirs[Tag.SIREN]}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from inrcodec.fit.grid import reference
 from inrcodec.net.grid import GridArch
-from inrcodec.net.upsample import BICUBIC, UNIT, Ladder, reach, resampled
+from inrcodec.net.upsample import BICUBIC, UNIT, Ladder
 
 Float = NDArray[np.float32]
 ARCHES = st.integers(0, 5).flatmap(
@@ -58,18 +57,31 @@ def test_strips_are_the_very_floats_of_the_whole() -> None:
     assert np.array_equal(np.concatenate(strips, 1), whole)
 
 
-def test_grids_of_zeros_and_missing_grids_are_not_carried_along() -> None:
+@given(st.integers(0, 2), SIDES, SIDES, st.data())
+@settings(max_examples=40)
+def test_parts_are_the_very_floats_of_the_whole(octave: int, width: int, height: int, data: st.DataObject) -> None:
+    arch = GridArch(coarsest=4)
+    ladder = Ladder(arch, _tensors(arch), _latents(arch, width, height), width, height)
+    rows, columns = ladder.shape(octave)
+    top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))
+    bottom, right = data.draw(st.integers(top + 1, rows)), data.draw(st.integers(left + 1, columns))
+    whole = ladder.rows(octave, 0, rows)
+    assert np.array_equal(ladder.rows(octave, top, bottom, left, right), whole[:, top:bottom, left:right])
+
+
+def test_grids_of_zeros_are_not_carried_along() -> None:
     arch = GridArch(coarsest=4)
     latents = _latents(arch, 30, 20)
-    latents[2][:] = 0
+    latents[2][:] = latents[4][:] = 0
     expected = _reference(arch, latents, 30, 20)
-    ladder = Ladder(arch, _tensors(arch), latents[:4], 30, 20)
+    ladder = Ladder(arch, _tensors(arch), latents, 30, 20)
     assert ladder.channels(0) == [0, 1, 3]
     assert ladder.channels(2) == [0, 1]
     assert ladder.channels(5) == []
     assert np.allclose(ladder.rows(0, 0, 20), expected[[0, 1, 3]], atol=1e-4)
-    nothing = Ladder(arch, _tensors(arch), [], 30, 20)
+    nothing = Ladder(arch, _tensors(arch), [np.zeros_like(plane) for plane in latents], 30, 20)
     assert nothing.rows(0, 3, 7).shape == (0, 4, 30)
+    assert nothing.rows(0, 3, 7, 5, 20).shape == (0, 4, 15)
 
 
 def test_the_taps_make_flat_things_flat() -> None:
@@ -77,24 +89,3 @@ def test_the_taps_make_flat_things_flat() -> None:
     arch = GridArch(finest=3, coarsest=3)
     ladder = Ladder(arch, {"U": np.zeros((3, 4), np.float32)}, [np.full((3, 4), 16)], 30, 20)
     assert np.allclose(ladder.rows(0, 0, 20), 16 * UNIT)
-
-
-@pytest.mark.parametrize("axis", [1, 2])
-def test_resampling(axis: int) -> None:
-    rng = np.random.default_rng(0)
-    stack = rng.normal(size=(2, 12, 12)).astype(np.float32)
-    assert np.array_equal(resampled(stack, 0, 12, np.arange(12.0), axis), stack)
-    line = np.broadcast_to(np.arange(12, dtype=np.float32), (1, 12, 12))
-    line = line if axis == 2 else line.transpose(0, 2, 1)
-    at = np.linspace(1, 10, 31)
-    found = resampled(line, 0, 12, at, axis)
-    assert np.allclose(found.max(3 - axis).ravel(), at, atol=1e-5), "it is exact on straight lines"
-
-
-@given(st.floats(-1, 12), st.floats(-1, 12))
-def test_a_part_is_enough_to_resample(one: float, other: float) -> None:
-    stack = np.random.default_rng(0).normal(size=(1, 12, 3)).astype(np.float32)
-    at = np.linspace(min(one, other), max(one, other), 7)
-    first, last = reach(at, 12)
-    assert 0 <= first < last <= 12
-    assert np.array_equal(resampled(stack[:, first:last], first, 12, at, 1), resampled(stack, 0, 12, at, 1))
