@@ -54,7 +54,7 @@ _PACE = 0.04
 _NEAR = 0.005
 """Part of the budget that latents may miss it by and still be where they should."""
 
-_PROBES = 8
+_PROBES = 32
 """Random vectors that curvatures are estimated with."""
 
 _SPARSE = 16
