@@ -177,7 +177,7 @@ def synthesise(arch: GridArch, tensors: Mapping[str, Tensor], stack: Tensor) -> 
     for k, bias in enumerate(biases[:-1]):
         h = act(frequency * (tensors[f"S{k}"] @ h + bias[..., None]))
     seen = torch.cat([h, flat], -2) if arch.hidden else flat
-    picture = (tensors["S.out"] @ seen + biases[-1][..., None]).unflatten(-1, stack.shape[-2:])
+    picture: Tensor = (tensors["S.out"] @ seen + biases[-1][..., None]).unflatten(-1, stack.shape[-2:])
     for k in range(arch.residuals):
         picture = picture + _filtered(picture, tensors[f"R{k}"])
     return picture
@@ -193,7 +193,8 @@ def _filtered(picture: Tensor, taps: Tensor) -> Tensor:
     padded = functional.pad(picture.reshape(-1, *picture.shape[-3:]), (1, 1, 1, 1), mode="replicate")
     around = torch.cat([_window(padded, dy, dx, rows, columns) for dy in range(3) for dx in range(3)], -3)
     around = around.reshape(*picture.shape[:-3], -1, rows * columns)
-    return (taps.movedim(-3, -1).flatten(-3) @ around).unflatten(-1, (rows, columns))
+    filtered: Tensor = (taps.movedim(-3, -1).flatten(-3) @ around).unflatten(-1, (rows, columns))
+    return filtered
 
 
 def picture(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], width: int, height: int) -> Tensor:
