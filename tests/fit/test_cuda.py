@@ -89,7 +89,7 @@ GRIDS = EncodeOptions(effort=1, device="cuda", arch="grid", overrides=(("steps",
 
 def _grids(pictures: list[Pixels], device: str, config: GridConfig) -> GridStack:
     arch = GridArch(0, 2, neighbours=4, parents=3, context=(4,), hidden=(8,), residuals=1)
-    scenes = [Scene.of(picture, plain, device) for picture in pictures[:2]]  # type: ignore[arg-type]
+    scenes = [Scene.of(picture, plain, device) for picture in pictures[:2]]
     return GridStack([GridDescent(scene, arch, config, 4000.0) for scene in scenes])
 
 
