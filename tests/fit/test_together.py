@@ -209,9 +209,7 @@ def test_networks_alone_and_grids_side_by_side(
     pictures: list[Pixels], stacked: list[int], stacked_grids: list[int]
 ) -> None:
     tiny = waves(6, 5)
-    work = Together(
-        [pictures[0], tiny, pictures[2], tiny], Target("bpp", 8), replace(GRIDS, arch="auto", overrides=())
-    )
+    work = Together([pictures[0], tiny, pictures[2], tiny], Target("bpp", 8), replace(GRIDS, arch="auto", overrides=()))
     assert [work.company(k) for k in range(4)] == [(0, 2), (1, 3), (0, 2), (1, 3)]
     assert len({kind.__name__ for kind in work.kinds}) == 2
     assert stacked == stacked_grids == []

@@ -72,7 +72,8 @@ class Lane(Course):
         for optimizer, states in zip(self._all_optimizers(), self._states(), strict=True):
             known = [state for state in states if state]
             if len(known) == len(members):
-                optimizer.state[_only(optimizer)] = _joined(known)
+                joined = _joined(known)  # a price is one number of (1,), and those of all are (members,)
+                optimizer.state[_only(optimizer)] = _shaped(joined, -1) if optimizer is self.dual else joined
         self.latents.requires_grad_(self.rounded is None)
 
     def _numbers(self, rows: Sequence[Sequence[float]]) -> tuple[Tensor, ...]:
@@ -150,6 +151,7 @@ class Lane(Course):
         self.sync()
         for optimizer, states in zip(self._all_optimizers(), self._states(), strict=True):
             whole = optimizer.state[_only(optimizer)]
+            whole = _shaped(whole, -1, 1) if optimizer is self.dual else whole
             for k, state in enumerate(states):
                 state.update({key: _row(value, k) for key, value in whole.items()})
         for k, member in enumerate(self.members):
@@ -168,6 +170,13 @@ def _joined(states: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {key: _stacked([state[key] for state in states]) for key in states[0]}
 
 
+def _shaped(state: dict[str, Any], *shape: int) -> dict[str, Any]:
+    """The same with its tensors in another shape, but for counts of steps."""
+    return {
+        key: value.reshape(shape) if isinstance(value, Tensor) and value.ndim else value for key, value in state.items()
+    }
+
+
 def _stacked(values: Sequence[Any]) -> Any:
     """Tensors one on top of the other, also in lists. Counts of steps are one for all, the first's.
 
@@ -178,8 +187,6 @@ def _stacked(values: Sequence[Any]) -> Any:
         return [_stacked(part) for part in zip(*values, strict=True)]
     if not isinstance(first, Tensor):
         return first
-    if first.shape == (1,):  # of a price
-        return torch.cat(list(values))
     return torch.stack(list(values)) if first.ndim else first.clone()
 
 
@@ -189,6 +196,4 @@ def _row(value: Any, k: int) -> Any:
         return [_row(part, k) for part in value]
     if not isinstance(value, Tensor):
         return value
-    if value.ndim == 1:
-        return value[k : k + 1].clone()
     return value[k].clone() if value.ndim else value.clone()

@@ -174,6 +174,19 @@ def test_a_fit_that_leaves_its_lane_goes_on_alone(scenes: list[Scene], steps: in
     assert leaver.problem.multiplier == pytest.approx(stayed.problem.multiplier, rel=1e-3)
 
 
+def test_pictures_of_one_pixel_have_one_latent_each() -> None:
+    scenes = [Scene.of(Pixels(np.full((1, 1, 3), value, np.uint8)), plain) for value in (20, 90, 200)]
+    arch = GridArch(0, 0, neighbours=1, parents=0, context=(), hidden=(), residuals=0)
+    config = replace(QUICK, steps=30)
+    alone, together = ([GridDescent(scene, arch, config, 200.0) for scene in scenes] for _ in range(2))
+    stack = GridStack(together)
+    advance(stack)
+    for one, stacked in zip(alone, together, strict=True):
+        advance(one)
+        assert torch.allclose(stacked.networks.weights, one.networks.weights, atol=1e-2)
+        assert stacked.problem.multiplier == pytest.approx(one.problem.multiplier, rel=0.1, abs=1e-3)
+
+
 @pytest.mark.parametrize("when", [15, 57])
 def test_one_that_diverges_does_not_disturb_the_others(
     scenes: list[Scene], healthy: list[FittedGrid | None], when: int
