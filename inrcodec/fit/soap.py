@@ -72,7 +72,7 @@ class Soap(torch.optim.Optimizer):
     Args:
         flat: the parameter, ``(..., weights)``.
         blocks: where its matrices are.
-        scale: ``(weights,)`` multipliers of the learning rate.
+        scale: ``(..., weights)`` multipliers of the learning rate, the same for all of a stack or each its own.
         lr: learning rate.
         betas: decay of the first and the second moments; the second is also the preconditioner's.
         eps: added to the root of the second moment.

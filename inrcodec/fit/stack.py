@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from inrcodec.coding.law import Law
 from inrcodec.fit.descent import Descent, Diverged, Pulse
@@ -21,19 +21,12 @@ from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.model import SirenWeights, SparseSiren
 from inrcodec.fit.rate import CostCurve
+from inrcodec.fit.rows import TiedWeights
 from inrcodec.fit.train import Trainer, appraise
 
 
-def tied(rows: Sequence[nn.Parameter]) -> nn.Parameter:
-    """One parameter made of several, which become views of it: a change of either is a change of both."""
-    whole = nn.Parameter(torch.stack([row.detach() for row in rows]))
-    for row, part in zip(rows, whole.detach(), strict=True):
-        row.data = part
-    return whole
-
-
-class SirenStack(SirenWeights):
-    """Nets of one shape, tied together; each draws its noise from its own generator, as it would alone.
+class SirenStack(TiedWeights, SirenWeights):
+    """Nets of one shape, tied together.
 
     Args:
         nets: of one architecture, kind of gates and engine.
@@ -41,23 +34,7 @@ class SirenStack(SirenWeights):
 
     def __init__(self, nets: Sequence[SparseSiren]) -> None:
         super().__init__(nets[0].arch, nets[0].engine)
-        self.nets = tuple(nets)
-        self.gate_kind = nets[0].gate_kind
-        self.tensor_of = nets[0].tensor_of
-        self.weights = tied([net.weights for net in nets])
-        self.log_step = tied([net.log_step for net in nets])
-        gates = [net.log_alpha for net in nets if net.log_alpha is not None]
-        self.log_alpha = tied(gates) if gates else None
-        self.gather_masks()
-
-    def gather_masks(self) -> None:
-        """Take up what the nets' gates left when they were purged."""
-        masks = [torch.ones_like(net.weights) if net.mask is None else net.mask for net in self.nets]
-        self.mask = torch.stack(masks) if any(net.mask is not None for net in self.nets) else None
-
-    def draw(self, source: Callable[..., Tensor]) -> Tensor:
-        """Random numbers of every net's own generator."""
-        return torch.stack([net.draw(source) for net in self.nets])
+        self.tie(nets)
 
     def mse(self, coords: Tensor, flat: Tensor, samples: Tensor) -> Tensor:
         """Mean squared error of every net against its own samples, ``(nets,)``."""

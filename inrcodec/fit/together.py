@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch
 
@@ -12,6 +13,10 @@ from inrcodec.fit.architectures import session_of
 from inrcodec.fit.config import SIREN_ONLY
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.grid import plain
+from inrcodec.fit.grid.engine import GridEngine, grid_engine
+from inrcodec.fit.grid.session import GridSession
+from inrcodec.fit.grid.stack import GridStack
 from inrcodec.fit.machine import device_of, use_threads
 from inrcodec.fit.session import SECONDS, Session
 from inrcodec.fit.settings import siren_settings
@@ -41,8 +46,9 @@ class Together:
     """Encodes of several pictures for one target, done one after the other by :meth:`encode`.
 
     Pictures of one shape have the same network and budget; the first of a group that is encoded brings the fit of the
-    whole group about. A quality takes a search of its own for every picture, so does a race of seeds; latent grids and
-    unusual methods have no stacks yet, and pictures with alpha or metadata have budgets of their own: those stay alone.
+    whole group about. A quality takes a search of its own for every picture, so does a race of seeds; unusual methods
+    have no stacks; pictures with alpha or metadata have budgets of their own; and one picture of latent grids keeps the
+    fused kernels busy: those stay alone. A group that a GPU has no memory for is halved until it has.
 
     Args:
         pictures: all of them.
@@ -65,8 +71,14 @@ class Together:
             raise ValueError("a checkpoint keeps one encode, not several")
         self.pictures, self.target, self.options, self.stop = tuple(pictures), target, options, stop
         self.kinds = [session_of(options, target, picture.count) for picture in self.pictures]
-        alone = target.cap(1 << 20) is None or set(self.kinds) != {Session} or _unusual(options) or _races(options)
-        self._company = {k: g for g in _groups(self.pictures, 1 if alone else room(options)) for k in g}
+        sized = target.cap(1 << 20) is not None
+        together = {kind for kind in set(self.kinds) if sized and _go_together(kind, options)}
+        self._company = {
+            k: group
+            for same in _groups(self.pictures)
+            for group in _parted(same, room(options) if self.kinds[same[0]] in together else 1)
+            for k in group
+        }
         self._ready: dict[int, tuple[Session, float]] = {}
         self._begun: set[int] = set()
 
@@ -103,16 +115,38 @@ class Together:
     def _begin(self, k: int, observer: Callable[[Progress], None] | None) -> None:
         group = self._company[k]
         self._company |= {member: (member,) for member in group}  # if this fails, the others go alone
+        group = (k, *(member for member in group if member != k))
         ready = {m: self.kinds[m](self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
         start = time.monotonic()
-        if len(ready) > 1:
-            try:
-                _fit(list(ready.values()))
-            except torch.cuda.OutOfMemoryError:
-                ready = {k: ready[k]}
+        while len(ready) > 1 and not _has_memory_for(list(ready.values())):
+            ready = {member: ready[member] for member in group[: len(ready) // 2]}
         seconds = (time.monotonic() - start) / len(ready)
+        self._company |= {member: part for part in _parted(group[len(ready) :], len(ready)) for member in part}
         self._begun |= set(ready)
         self._ready |= {member: (session, seconds) for member, session in ready.items()}
+
+
+def _go_together(kind: type[Session], options: EncodeOptions) -> bool:
+    """Whether fits of a kind can go in lock-step, and gain by it."""
+    if kind is GridSession:
+        return options.method == "l0" and _runs_in_plain_torch(options)
+    return kind is Session and not _unusual(options) and not _races(options)
+
+
+def _runs_in_plain_torch(options: EncodeOptions) -> bool:
+    try:
+        return grid_engine(options.engine, device_of(options.device).type) is cast("GridEngine", plain)
+    except ValueError:  # there is no such engine here: every encode will say so
+        return False
+
+
+def _has_memory_for(sessions: Sequence[Session]) -> bool:
+    """Fit in lock-step, if the device can hold that many."""
+    try:
+        _fit(sessions)
+    except torch.cuda.OutOfMemoryError:
+        return False
+    return True
 
 
 def _races(options: EncodeOptions) -> bool:
@@ -125,13 +159,18 @@ def _unusual(options: EncodeOptions) -> bool:
     return options.method not in ("l0", "coin") or any(name in SIREN_ONLY for name, _ in options.overrides)
 
 
-def _groups(pictures: Sequence[Pixels], largest: int) -> list[tuple[int, ...]]:
-    """Indices of pictures of one shape, at most so many together; those with alpha or metadata stay alone."""
+def _groups(pictures: Sequence[Pixels]) -> list[tuple[int, ...]]:
+    """Indices of pictures of one shape; those with alpha or metadata stay alone."""
     by_shape: dict[object, list[int]] = {}
     for k, picture in enumerate(pictures):
         header = Header(picture.width, picture.height, picture.channels, picture.depth)
         by_shape.setdefault((header, k) if has_extras(picture) else header, []).append(k)
-    return [tuple(same[at : at + largest]) for same in by_shape.values() for at in range(0, len(same), largest)]
+    return [tuple(same) for same in by_shape.values()]
+
+
+def _parted(same: Sequence[int], largest: int) -> list[tuple[int, ...]]:
+    """Those of one shape, at most so many together."""
+    return [tuple(same[at : at + largest]) for at in range(0, len(same), largest)]
 
 
 def _fit(sessions: Sequence[Session]) -> None:
@@ -141,7 +180,7 @@ def _fit(sessions: Sequence[Session]) -> None:
     assert cap is not None
     end = None if lead.options.max_time is None else time.monotonic() + lead.options.max_time * len(sessions)
     lead.warm_up()
-    with use_threads(lead.canvas.engine, lead.options.threads):
+    with use_threads(lead.engine, lead.options.threads):
         nets = _descend(lead, [session.trainer(cap) for session in sessions], end, 0.9)
         for session, net in zip(sessions, nets, strict=True):
             session.adopt(cap, net)
@@ -171,11 +210,11 @@ def _finish_again(
 
 def _descend(lead: Session, members: Sequence[Trainer], end: float | None, share: float) -> list[FittedNet | None]:
     """Run fits in lock-step to their end; the lead's observer hears of all."""
-    stack = Stack(members)
+    stack: Any = GridStack(cast("Any", members)) if isinstance(lead, GridSession) else Stack(members)
     lead.teller.begin(stack)
     seconds = None if end is None else max(0.1, (end - time.monotonic()) * share)
     try:
         advance(stack, seconds=seconds, observer=lead.teller.watch, stop=lead.stopped)
-        return stack.fitted()
+        return cast("list[FittedNet | None]", stack.fitted())
     except Diverged:
         return [None] * len(members)

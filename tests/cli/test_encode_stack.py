@@ -52,6 +52,19 @@ def test_all_pictures_are_written_and_reported(run: Run, photos: list[Path], cap
     assert captured.err.splitlines()[-1] == "5 of 5 fine"
 
 
+def test_latent_grids_are_fitted_together_too(run: Run, photos: list[Path], capsys: Capture) -> None:
+    grids = ("-s", "500", "-e", "1", "-j", "1", "--arch", "grid", "--set", "steps=24", "--set", "landing=1")
+    assert run("encode", *photos[:2], *grids, "--engine", "torch", "--stack", "3", "--json") == 0
+    captured = capsys.readouterr()
+    reports = [json.loads(line) for line in captured.out.splitlines()]
+    assert [report["arch"].split(":")[0] for report in reports] == ["grid0-1"] * 2
+    assert all(report["bytes"] <= 500 for report in reports)
+    assert run("verify", *(path.with_suffix(".inr") for path in photos[:2]), "-q") == 0
+    assert "a.png and 1 more: fit" in captured.err
+    assert "b.png: fit" not in captured.err
+    assert "b.png: land" in captured.err
+
+
 def test_a_bad_one_does_not_stop_the_others(run: Run, photos: list[Path], capsys: Capture) -> None:
     photos[1].write_bytes(b"no picture")
     photos[2].with_suffix(".inr").write_bytes(b"precious")

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import SirenConfig
@@ -10,6 +12,30 @@ from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
+
+
+class Devices(TorchDispatchMode):
+    """Notes every operation that mixes devices, or carries numbers from one to the other.
+
+    The "device" is torch's own stand-in, ``meta``: it computes shapes alone, and refuses to give a number away.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.mixed: list[str] = []
+        self.moved: list[str] = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
+        result = func(*args, **(kwargs or {}))
+        found = {
+            leaf.device.type
+            for leaf in torch.utils._pytree.tree_leaves((args, kwargs, result))
+            if isinstance(leaf, Tensor) and leaf.ndim > 0
+        }
+        if len(found) > 1:
+            name = str(func)
+            (self.moved if "copy" in name else self.mixed).append(name)
+        return result
 
 
 def waves(width: int = 48, height: int = 32, channels: int = 3) -> Pixels:

@@ -13,10 +13,16 @@ from inrcodec.encoder import Encoded, EncodeOptions, Target, encode_pixels, enco
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.descent import advance
+from inrcodec.fit.grid import plain
+from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.stack import GridStack
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.train import Trainer
 from inrcodec.metrics import psnr
 from inrcodec.net.arch import Arch
+from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
 
@@ -76,3 +82,48 @@ def test_a_stack_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels], config:
     for stack in (there, here):
         advance(stack, stop=lambda stack=stack: stack.done >= 20)  # type: ignore[misc]
     assert torch.allclose(there.model.weights.cpu(), here.model.weights, atol=1e-4)
+
+
+GRIDS = EncodeOptions(effort=1, device="cuda", arch="grid", overrides=(("steps", "60"), ("optimizer", "muon")))
+
+
+def _grids(pictures: list[Pixels], device: str, config: GridConfig) -> GridStack:
+    arch = GridArch(0, 2, neighbours=4, parents=3, context=(4,), hidden=(8,), residuals=1)
+    scenes = [Scene.of(picture, plain, device) for picture in pictures[:2]]
+    return GridStack([GridDescent(scene, arch, config, 4000.0) for scene in scenes])
+
+
+def test_latent_grids_are_encoded_together(pictures: list[Pixels]) -> None:
+    for picture, result in zip(pictures, encode_stack(pictures, Target("bytes", 900), GRIDS), strict=True):
+        assert isinstance(result, Encoded)
+        assert len(result.data) <= 900
+        assert psnr(picture.array, decode_pixels(result.data).array) == pytest.approx(result.report.psnr, abs=0.01)
+        assert result.report.psnr > 15
+
+
+def test_latent_grids_are_encoded_alone(pictures: list[Pixels]) -> None:
+    for options in (GRIDS, replace(GRIDS, scalable=True)):
+        assert encode_pixels(pictures[0], Target("bytes", 900), options).report.psnr > 15
+
+
+@pytest.mark.parametrize("optimizer", ["soap", "muon", "adam"])
+@pytest.mark.parametrize("done", [11, 51])  # of plain floats; pressed
+def test_a_step_of_grids_waits_for_the_device_only_where_it_measures(
+    pictures: list[Pixels], optimizer: str, done: int, request: pytest.FixtureRequest
+) -> None:
+    stack = _grids(pictures, "cuda", GridConfig(steps=70, optimizer=optimizer))
+    while stack.done < done:
+        stack.step()
+    request.getfixturevalue("no_waiting")
+    for _ in range(8):
+        stack.step()
+
+
+def test_a_stack_of_grids_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels]) -> None:
+    config = GridConfig(steps=200, optimizer="adam")
+    there, here = (_grids(pictures, device, config) for device in ("cuda", "cpu"))
+    for stack in (there, here):
+        advance(stack, stop=lambda stack=stack: stack.done >= 20)  # type: ignore[misc]
+    for ours, theirs in zip(there.members, here.members, strict=True):
+        assert torch.allclose(ours.networks.weights.cpu(), theirs.networks.weights, atol=1e-3)
+        assert torch.allclose(ours.latents.cpu(), theirs.latents, atol=1e-3)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from inrcodec.fit import engine as engines
 from inrcodec.fit.canvas import Canvas
@@ -21,7 +20,7 @@ from inrcodec.fit.stack import Stack
 from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
-from tests.fit.conftest import waves
+from tests.fit.conftest import Devices, waves
 
 BUDGET = 2200.0
 
@@ -200,30 +199,6 @@ def test_fits_that_do_not_match_are_refused(canvases: list[Canvas], arch: Arch, 
             Stack([one, other])
 
 
-class _Devices(TorchDispatchMode):
-    """Notes every operation that mixes devices, or carries numbers from one to the other.
-
-    The "device" is torch's own stand-in, ``meta``: it computes shapes alone, and refuses to give a number away.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.mixed: list[str] = []
-        self.moved: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204
-        result = func(*args, **(kwargs or {}))
-        found = {
-            leaf.device.type
-            for leaf in torch.utils._pytree.tree_leaves((args, kwargs, result))
-            if isinstance(leaf, Tensor) and leaf.ndim > 0
-        }
-        if len(found) > 1:
-            name = str(func)
-            (self.moved if "copy" in name else self.mixed).append(name)
-        return result
-
-
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with every number that is waited for; they are made up."""
@@ -249,7 +224,7 @@ def test_the_whole_fit_stays_on_its_device(
     away = [_away(canvas) for canvas in canvases[:pictures]]
     members = _members(away, arch, replace(config, gates=gates, steps=60, measure=2))
     fit = Stack(members) if pictures > 1 else members[0]
-    with _Devices() as devices:
+    with Devices() as devices:
         fit.step()  # SOAP looks at the first gradient
         waits.clear()
         while not fit.pressed:
@@ -267,7 +242,7 @@ def test_the_whole_fit_stays_on_its_device(
 
 def test_the_landing_stays_on_its_device(trained: tuple[Canvas, FittedNet, float], waits: list[int]) -> None:
     canvas, fitted, budget = trained
-    with _Devices() as devices:
+    with Devices() as devices:
         search = Search(_away(canvas), fitted)
         search.meet(0.8 * budget)
         search.improved(budget, 0.5)
@@ -285,6 +260,6 @@ def test_a_checkpoint_moves_to_the_device_of_the_fit(
     while not saved.finishing:
         saved.step()
     again.load_state_dict(saved.state_dict())
-    with _Devices() as devices:
+    with Devices() as devices:
         advance(again)
     assert devices.mixed == []

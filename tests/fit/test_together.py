@@ -15,6 +15,9 @@ from inrcodec.errors import InrError, TargetError
 from inrcodec.fit import session, teller, together
 from inrcodec.fit.descent import Descent, Diverged, advance
 from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.grid import session as grid_session
+from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.stack import GridStack
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.together import Together, room
 from inrcodec.fit.train import Trainer
@@ -150,6 +153,133 @@ def test_a_second_finish_that_diverges_leaves_the_first_fit_and_is_not_tried_aga
     assert alone == []
     assert all(len(data) <= 400 for data in _files(results))
     assert all(isinstance(result, Encoded) and result.report.psnr > 15 for result in results)
+
+
+GRIDS = replace(
+    QUICK, arch="grid", engine="torch", overrides=(("steps", "30"), ("landing", "1"), ("optimizer", "muon"))
+)
+
+
+@pytest.fixture
+def small() -> list[Pixels]:
+    """Two of one shape, with one of another among them."""
+    first = waves(20, 14).array
+    return [Pixels(first), waves(9, 8), Pixels(255 - first[::-1])]
+
+
+@pytest.fixture
+def stacked_grids(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of all stacks of grids that are made."""
+    sizes: list[int] = []
+
+    class Counted(GridStack):
+        def __init__(self, members: Sequence[GridDescent]) -> None:
+            sizes.append(len(members))
+            super().__init__(members)
+
+    monkeypatch.setattr(together, "GridStack", Counted)
+    return sizes
+
+
+def test_latent_grids_go_together_too(
+    small: list[Pixels], stacked_grids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: list[int] = []
+
+    class Watched(GridDescent):
+        def step(self) -> None:
+            alone.append(self.scene.width)
+            super().step()
+
+    monkeypatch.setattr(grid_session, "GridDescent", Watched)
+    results = encode_stack(small, CAP, GRIDS)
+    assert stacked_grids == [2]
+    assert set(alone) == {9}  # the other shape; those of a stack are not fitted once more
+    for picture, result in zip(small, results, strict=True):
+        assert isinstance(result, Encoded)
+        assert len(result.data) == result.report.bytes <= 400
+        assert result.report.use is not None
+        assert result.report.use > 0.75
+        assert result.report.steps >= 30
+        assert psnr(picture.array, decode_pixels(result.data).array) == pytest.approx(result.report.psnr, abs=0.01)
+        assert result.report.psnr > 13
+
+
+def test_networks_alone_and_grids_side_by_side(
+    pictures: list[Pixels], stacked: list[int], stacked_grids: list[int]
+) -> None:
+    tiny = waves(6, 5)
+    work = Together([pictures[0], tiny, pictures[2], tiny], Target("bpp", 8), replace(GRIDS, arch="auto", overrides=()))
+    assert [work.company(k) for k in range(4)] == [(0, 2), (1, 3), (0, 2), (1, 3)]
+    assert len({kind.__name__ for kind in work.kinds}) == 2
+    assert stacked == stacked_grids == []
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        (Target("psnr", 20), GRIDS),
+        (Target("lambda", 1e-3), replace(GRIDS, method="penalized")),
+        (CAP, replace(GRIDS, method="bisect")),
+        (CAP, replace(GRIDS, engine="numba")),
+        (CAP, replace(GRIDS, engine="compile")),
+        (CAP, replace(GRIDS, scalable=True)),
+    ],
+)
+def test_grids_that_gain_nothing_or_need_a_search_stay_alone(
+    small: list[Pixels], target: Target, options: EncodeOptions
+) -> None:
+    work = Together([small[0], small[2]], target, options)
+    assert [work.company(k) for k in range(2)] == [(0,), (1,)]
+
+
+def test_grids_whose_fit_diverges_are_fitted_alone_and_more_gently(
+    small: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unlucky(GridStack):
+        def step(self) -> None:
+            if self.done == 12:
+                self.members[1].latents.data.fill_(np.nan)
+            super().step()
+
+    rates: list[float] = []
+
+    class Watched(GridDescent):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            rates.append(self.config.lr)
+
+    monkeypatch.setattr(together, "GridStack", Unlucky)
+    monkeypatch.setattr(grid_session, "GridDescent", Watched)
+    assert len(_files(encode_stack([small[0], small[2]], CAP, GRIDS))) == 2
+    assert rates == [1e-2, 1e-2, 5e-3]
+
+
+def test_a_stack_of_grids_that_is_stopped_gives_every_picture_a_file(small: list[Pixels]) -> None:
+    calls = iter(range(10**9))
+    for result in encode_stack([small[0], small[2]], CAP, GRIDS, stop=lambda: next(calls) >= 12):
+        assert isinstance(result, Encoded)
+        assert result.report.interrupted
+        assert len(result.data) <= 400
+
+
+def test_a_group_that_is_too_large_for_the_device_is_halved(
+    small: list[Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def full(sessions: Sequence[session.Session]) -> None:
+        tried.append(len(sessions))
+        if len(sessions) > 2:
+            raise torch.cuda.OutOfMemoryError("no room")
+
+    monkeypatch.setattr(together, "_fit", full)
+    monkeypatch.setattr(session.Session, "run", lambda self: self.pixels)
+    work = Together([small[0]] * 8, CAP, replace(GRIDS, stack=8))
+    for k in range(8):
+        work.encode(k)
+    assert tried == [8, 4, 2, 2, 2, 2]
+    assert not work.waiting
 
 
 def test_stopping_gives_every_picture_a_file_under_the_cap(pictures: list[Pixels]) -> None:

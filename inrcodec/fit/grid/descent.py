@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,28 +19,22 @@ from torch import Tensor, nn
 
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.descent import Diverged, Pulse
-from inrcodec.fit.gated import Relaxation, hard_levels
+from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.course import Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch
-from inrcodec.fit.grid.model import GridNetworks, matrices
+from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.steps import search_steps
-from inrcodec.fit.muon import Muon
-from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
-from inrcodec.fit.rate import CostCurve, expected_bits
-from inrcodec.fit.soap import ScaledAdam, Soap
+from inrcodec.fit.rate import CostCurve
 from inrcodec.fit.train import appraise
-from inrcodec.net.context import MAX_LATENT
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR
 
 _PATIENCE = 0.2
 """The most steps that a fit which is over its budget may take to get there, as a part of all."""
-
-_FIRM = 8.0
-"""How much violations count in those steps."""
 
 _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 """What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
@@ -56,7 +49,7 @@ _BANK = 1 << 18
 """Noise is drawn once, this much longer than the latents, and read from a new place every step."""
 
 
-class GridDescent:
+class GridDescent(Course):
     """One fit in progress; :meth:`step` advances it, :meth:`state_dict` freezes it.
 
     Args:
@@ -67,6 +60,8 @@ class GridDescent:
         seed: of the initialisation and the noise.
         prior: code of what the weights are measured from.
     """
+
+    networks: GridNetworks
 
     def __init__(
         self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int = 0, prior: int = NO_PRIOR
@@ -82,18 +77,13 @@ class GridDescent:
         self.latents = nn.Parameter(torch.zeros(count, device=device))
         generator = torch.Generator().manual_seed((seed + 1) % 2**63)
         self.bank = torch.randn(count + _BANK, generator=generator).to(device)
-        self.flat_error = float(scene.samples.var((1, 2), correction=0).mean())
+        self.flat_error = float(scene.samples.var((1, 2), correction=0).mean().cpu())
         outlook = scene.outlook(budget)
         self.reference = outlook.mse
         start = config.multiplier * outlook.elasticity
         if config.price:  # then what is minimised is MSE + price bpp, over the error expected
             start = config.price * budget / (scene.width * scene.height) / self.reference
-        self.problem = RateProblem(start, 1, device)
-        self.primals = self._optimizers()
-        self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
-        pace = replace(config, dual_lr=config.dual_lr / config.steps, dual_gain=config.dual_gain * config.steps)
-        self.dual = dual_optimizer(self.problem, pace)
-        self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
+        self.drive(start, 1)
         self.done = 0
         self.time = 0.0
         self.held = 0
@@ -106,26 +96,7 @@ class GridDescent:
         self.mse = self.flat_error
         self.rounded: Tensor | None = None
 
-    def _optimizers(self) -> list[torch.optim.Optimizer]:
-        """Of latents, of weights, of gates."""
-        config, networks = self.config, self.networks
-        latents = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas, fused=True)
-        scale = self._mobility()
-        if config.optimizer == "soap":
-            blocks = matrices(self.arch)
-            weights: torch.optim.Optimizer = Soap(
-                networks.weights, blocks, scale, lr=config.lr, betas=config.betas, refresh=config.refresh
-            )
-        elif config.optimizer == "muon":
-            weights = Muon(networks.weights, matrices(self.arch), scale, lr=config.lr, betas=config.betas)
-        else:
-            weights = ScaledAdam(networks.weights, scale, lr=config.lr, betas=config.betas)
-        networks.log_step.requires_grad_(False)  # steps are searched, not learned
-        if networks.log_alpha is None:
-            return [latents, weights]
-        return [latents, weights, torch.optim.Adam([networks.log_alpha], lr=config.gate_lr)]
-
-    def _mobility(self) -> Tensor:
+    def mobility(self) -> Tensor:
         """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them."""
         if self.networks.prior == NO_PRIOR or self.budget >= self.config.outer:
             return torch.ones(self.networks.weights.numel())
@@ -133,26 +104,19 @@ class GridDescent:
         return 1.0 - torch.tensor(inner, dtype=torch.float32)[self.networks.tensor_of.cpu()]
 
     @property
-    def progress(self) -> float:
-        """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
-        return max((self.done - self.held) / self.config.steps, self.time)
-
-    @property
-    def soft_progress(self) -> float:
-        """Part of the soft phase that is done, 0 to 1."""
-        return min(1.0, self.progress / (1 - self.config.finish))
-
-    @property
     def model(self) -> GridNetworks:
         """The weights, under the name that other fits have for them."""
         return self.networks
 
     @property
+    def room(self) -> float:
+        """What the fit aims above its budget at first, as a part of it."""
+        return min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
+
+    @property
     def goal(self) -> float:
-        """Bits the fit aims at now: those that a fit at a fixed price would have on its way to the budget."""
-        room = min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
-        left = 1.0 - self.soft_progress
-        return self.budget * self.config.aim * (1 + room * left * math.sqrt(left))
+        """Bits the fit aims at now."""
+        return goal(self.budget, self.room, self.config.aim, 1.0 - self.soft_progress)
 
     @property
     def elasticity(self) -> float:
@@ -167,74 +131,44 @@ class GridDescent:
         """
         if not self.pressed and self.progress >= self.config.press:
             self.begin_press()
-        if not self.finishing and self.progress >= 1 - self.config.finish and not self._holding():
+        if not self.finishing and self.progress >= 1 - self.config.finish and not self.holds():
             self.begin_finish()
-        strict = None
-        if self.done % self.config.measure == 0 or math.isnan(self.weight_bits):
-            firm = _FIRM if self.settled and not self.finishing else 2 * self.soft_progress
-            strict = (self.measure() / self.goal - 1) * firm
-            if self.done * 10 < self.config.steps or self.config.price:
-                strict = None  # latents have only begun to grow; or the multiplier stays where it is
-        self._schedule()
-        self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
-        if self.config.dual_restarts and strict is not None:
-            self.problem.restart(torch.tensor(strict <= 0))
-        self.done += 1
+        super().step()
 
-    def _holding(self) -> bool:
-        """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back."""
+    def _strict(self) -> float | None:
+        if self.done % self.config.measure and not math.isnan(self.weight_bits):
+            return None
+        firm = self.firmness
+        strict = (self.measure() / self.goal - 1) * firm
+        return None if self.lenient else strict
+
+    def holds(self) -> bool:
+        """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back.
+
+        It counts as held then, so this is to be asked once a step.
+        """
         if not self.settled:
-            self._settle()
+            self.settle()
         late = self.held >= _PATIENCE * self.config.steps or self.time >= 1
         if late or self.bits <= self.budget or self.config.price:
             return False
         self.held += 1
         return True
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Give weights the steps that they will have in the file: from here bits are counted with them rounded."""
         self.settled, self.calm = True, self.problem.multiplier
         self._search_steps()
         self.measure()
 
-    def _schedule(self) -> None:
-        """Learning rates of this step."""
-        config = self.config
-        warm = min(1.0, (self.done + 1) / max(1, config.warmup))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / (1 - config.finish))))
-        soft, hard = config.settle
-        settled = hard if self.finishing else soft if self.pressed else 1.0
-        factors = (
-            config.latent_floor + (1 - config.latent_floor) * cosine,
-            warm * settled * (config.floor + (1 - config.floor) * cosine),
-            1.0 if self.pressed and not self.finishing else 0.0,
-        )
-        for primal, peaks, factor in zip(self.primals, self.peaks, factors, strict=False):
-            for group, peak in zip(primal.param_groups, peaks, strict=True):
-                group["lr"] = peak * factor
+    def stretch(self) -> Tensor:
+        """The part of the bank of noise that this step reads."""
+        place = (self.done * 7919 + self.seed) % _BANK
+        return self.bank[place : place + self.latents.numel()]
 
-    def relaxation(self) -> Relaxation:
-        """How latents are rounded at this point of the fit."""
-        if self.finishing:
-            return Relaxation("hard")
-        t = self.soft_progress
-        (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
-        return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
-
-    def symbols(self) -> Tensor:
-        """Latents rounded for real."""
-        if self.rounded is not None:
-            return self.rounded
-        return torch.round(self.latents.detach() * self.config.gain).clamp(-MAX_LATENT, MAX_LATENT)
-
-    def hard_weights(self) -> Tensor:
-        """Weights as a file would carry them now."""
-        levels = torch.from_numpy(hard_levels(self.networks)).to(self.latents.device)
-        return (self.networks.base + levels * self.networks.steps()).detach()
-
-    def free_weights(self) -> Tensor:
-        """Weights as floats."""
-        return self.networks.base + (self.networks.gated() if self.pressed else self.networks.weights)
+    def noise(self) -> Tensor:
+        """Gaussian noise for every latent, this step's."""
+        return self.stretch().clone()
 
     def measure(self) -> float:
         """Bits of everything rounded for real; also refits the laws of the weights."""
@@ -243,34 +177,17 @@ class GridDescent:
         self.curve = CostCurve.of(laws, self.latents.device)
         with torch.no_grad():
             flat = self.hard_weights() if self.settled else self.free_weights()
-            self.bits = float(self.scene.bits(self.arch, flat, self.symbols())) + self.weight_bits
+            self.bits = float(self.scene.bits(self.arch, flat, self.symbols()).cpu()) + self.weight_bits
         return self.bits
 
     def networks_bits(self, bits: Sequence[float]) -> float:
         """What the networks take of the budget, by what each of their tensors takes now."""
         return float(np.dot(bits, self.scene.weighing(self.arch)))
 
-    def _cmp_state(self, strict: float | None) -> dict[str, object]:
-        config, networks, how = self.config, self.networks, self.relaxation()
-        if self.rounded is not None:
-            latents = self.rounded
-        else:
-            place = (self.done * 7919 + self.seed) % _BANK
-            noise = self.bank[place : place + self.latents.numel()].clone()
-            latents = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
-        weight_bits: Tensor | float = self.weight_bits
-        if self.pressed:
-            assert self.curve is not None
-            levels = networks.levels(sample=True)
-            flat = networks.base + networks.effective(levels, Relaxation("hard" if self.finishing else "none"))
-            costs = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
-            weight_bits = (costs * self.weighing[networks.tensor_of]).sum(-1)
-        else:
-            flat = self.free_weights()
-        bits = self.scene.bits(self.arch, flat, latents) + weight_bits
+    def _cmp_state(self, strict: Tensor | float | None) -> dict[str, object]:
+        bits, mse = self._figures(self.weight_bits)
         self.soft_bits = bits.detach()
-        mse = self.scene.mse(self.arch, flat, latents)
-        self.mse = float(mse.detach())
+        self.mse = float(mse.detach().cpu())
         if not math.isfinite(self.mse):
             raise Diverged("the error is not finite any more")
         violation = ((bits - self.goal) / self.budget).reshape(1)
@@ -297,7 +214,7 @@ class GridDescent:
     def begin_finish(self) -> None:
         """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
         if not self.settled:
-            self._settle()
+            self.settle()
         self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
         if not self.config.price:
             self._afford_weights()

@@ -175,7 +175,7 @@ class GridSearch:
     @torch.no_grad()
     def error(self, latents: Ints) -> float:
         """Mean squared error of latents."""
-        return float(self.scene.mse(self.arch, self.flat, self._floats(latents)))
+        return float(self.scene.mse(self.arch, self.flat, self._floats(latents)).cpu())
 
     def _gradients(self) -> tuple[Floats, Floats, float]:
         """Derivatives of squared error and bits by every latent, and the squared error, at the present latents."""
@@ -232,7 +232,7 @@ class GridSearch:
     def _error_gradient(self, at: torch.Tensor, target: torch.Tensor) -> tuple[Floats, float]:
         """Derivative of the squared error against a target by every latent, and the squared error."""
         mse = self.scene.engine.mse(self.arch, self.flat, at, target)
-        return torch.autograd.grad(mse, at)[0].double().cpu().numpy(), float(mse.detach())
+        return torch.autograd.grad(mse, at)[0].double().cpu().numpy(), float(mse.detach().cpu())
 
     def moves(self, price: float = 1.0, caution: float = _CAUTION) -> tuple[Moves, float]:
         """The better neighbour of every latent at a multiple of the fit's price, and the squared error now.
@@ -312,8 +312,8 @@ class GridSearch:
         """Squared error and bits of latents, by the fit's own figures: quicker than the coder's, and as good here."""
         with torch.no_grad():
             floats = self._floats(latents)
-            bits = float(self.scene.bits(self.arch, self.flat, floats))
-            return float(self.scene.mse(self.arch, self.flat, floats)), bits
+            bits = float(self.scene.bits(self.arch, self.flat, floats).cpu())
+            return float(self.scene.mse(self.arch, self.flat, floats).cpu()), bits
 
     def shrink(self, fits: Callable[[Ints], bool]) -> None:
         """Multiply all latents with a number below 1, the largest that will do: crude, but it always gets there.
@@ -353,7 +353,7 @@ class GridSearch:
                 values, less = quantised(part, code)
                 flat = self.flat.clone()
                 flat[here] += (values - now).reshape(-1)
-                error = float(self.scene.mse(self.arch, flat, floats))
+                error = float(self.scene.mse(self.arch, flat, floats).cpu())
                 if bits - less > _TRIFLE and (error - mse) / (bits - less) < least:
                     best, least = (*codes[:k], code, *codes[k + 1 :]), (error - mse) / (bits - less)
         if best is None:

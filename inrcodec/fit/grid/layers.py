@@ -186,8 +186,9 @@ class LayerDescent(GridDescent):
         usual = self.scene.budgets[0] * self.scene.share(0) if layered else self.budget  # type: ignore[attr-defined]
         return min(counted, _USUAL * usual)
 
-    def _holding(self) -> bool:
-        return self.last and super()._holding()
+    def holds(self) -> bool:
+        """Whether the last step of the soft phase has to be taken again; see :meth:`GridDescent.holds`."""
+        return self.last and super().holds()
 
     def _landed_latents(self) -> Tensor:
         return self.symbols()

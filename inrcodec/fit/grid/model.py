@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,7 @@ from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit import gates
 from inrcodec.fit.gated import GatedWeights
 from inrcodec.fit.grid.plain import flat_of
+from inrcodec.fit.rows import TiedWeights
 from inrcodec.fit.soap import Block
 from inrcodec.net.arch import TensorSpec
 from inrcodec.net.grid import GridArch
@@ -68,6 +69,24 @@ class GridNetworks(GatedWeights):
     def draw(self, source: Callable[..., Tensor]) -> Tensor:
         """Random numbers from the networks' own generator."""
         return source(self.weights.shape, generator=self.generator).to(self.weights, non_blocking=True)
+
+
+class NetworksStack(TiedWeights):
+    """Networks of several pictures, tied together.
+
+    Args:
+        nets: of one architecture and kind of gates; they may be measured from different priors.
+
+    Attributes:
+        base: ``(nets, params)``, what weights are added to.
+    """
+
+    base: Tensor
+
+    def __init__(self, nets: Sequence[GridNetworks]) -> None:
+        super().__init__(nets[0].arch)
+        self.tie(nets)
+        self.register_buffer("base", torch.stack([net.base for net in nets]), persistent=False)
 
 
 def initial_tensor(arch: GridArch, spec: TensorSpec, mean: Tensor, generator: torch.Generator) -> Tensor:

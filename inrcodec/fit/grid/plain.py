@@ -1,4 +1,7 @@
-"""The engine of plain torch: the reference, and what runs on a GPU."""
+"""The engine of plain torch: the reference, and what runs on a GPU.
+
+All tensors may have a leading axis for several pictures of one shape; see :mod:`inrcodec.fit.grid.reference`.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ from inrcodec.net.layered import LayeredArch
 def tensors_of(arch: GridArch, flat: Tensor) -> dict[str, Tensor]:
     """Tensors by name, views of the flat vector ``(params,)``."""
     specs = arch.tensors()
-    parts = torch.split(flat, [spec.size for spec in specs])
-    return {spec.name: part.view(spec.shape) for spec, part in zip(specs, parts, strict=True)}
+    parts = torch.split(flat, [spec.size for spec in specs], -1)
+    return {spec.name: part.unflatten(-1, spec.shape) for spec, part in zip(specs, parts, strict=True)}
 
 
 def flat_of(arch: GridArch, tensors: Mapping[str, NDArray[Any]]) -> Tensor:
@@ -31,8 +34,8 @@ def flat_of(arch: GridArch, tensors: Mapping[str, NDArray[Any]]) -> Tensor:
 def planes_of(arch: GridArch, width: int, height: int, latents: Tensor) -> list[Tensor]:
     """Grids ``(rows, columns)``, coarsest first, views of the flat latents."""
     shapes = arch.shapes(width, height)
-    parts = torch.split(latents, [rows * columns for rows, columns in shapes])
-    return [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
+    parts = torch.split(latents, [rows * columns for rows, columns in shapes], -1)
+    return [part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 def latent_bits(arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor) -> Tensor:
@@ -50,7 +53,7 @@ def refining_bits(
 
 def mse(arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor) -> Tensor:
     """Mean squared error; see :func:`inrcodec.fit.grid.synthesis.mse`."""
-    height, width = target.shape[1:]
+    height, width = target.shape[-2:]
     return reference.mse(arch, tensors_of(arch, flat), planes_of(arch, width, height, latents), target)
 
 
@@ -71,5 +74,5 @@ def laws(
     """Position and log-scale of every latent's law; see :func:`inrcodec.fit.grid.context.grid_laws`."""
     tensors, planes = tensors_of(arch, flat), planes_of(arch, width, height, latents)
     pairs = [reference.laws(arch, tensors, planes, grid) for grid in range(arch.grids)]
-    position, scale = (torch.cat([pair[k].reshape(-1) for pair in pairs]).cpu().numpy() for k in range(2))
+    position, scale = (torch.cat([pair[k].flatten(-2) for pair in pairs], -1).cpu().numpy() for k in range(2))
     return position, scale

@@ -1,12 +1,16 @@
 """The modulated SIREN in plain torch: what the kernels are tested against, and what runs on a GPU.
 
 Latents here are float tensors in units of a symbol: soft-rounded during the fit, integers at its end.
+
+Shapes are those of one picture. Every tensor, of weights, latents and samples, may have a leading axis for several
+pictures of one shape, and so has what is returned: a GPU that one picture leaves idle takes as many operations for all.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -34,19 +38,22 @@ def contexts(arch: GridArch, planes: Sequence[Tensor], grid: int) -> Tensor:
         grid: index into ``planes``.
     """
     plane = planes[grid]
-    rows, columns = plane.shape
+    rows, columns = plane.shape[-2:]
     padded = functional.pad(plane, (3, 3, 3, 0))
-    found = [padded[3 + dy : 3 + dy + rows, 3 + dx : 3 + dx + columns] for dy, dx in CAUSAL[: arch.neighbours]]
+    found = [_window(padded, 3 + dy, 3 + dx, rows, columns) for dy, dx in CAUSAL[: arch.neighbours]]
     for up, dy, dx in PARENTS[: arch.parents]:
         if grid < up:
             found.append(torch.zeros_like(plane))
             continue
         parent = functional.pad(planes[grid - up], (1, 1, 1, 1))
-        height, width = planes[grid - up].shape
-        shifted = parent[1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-        repeated = shifted.repeat_interleave(1 << up, 0).repeat_interleave(1 << up, 1)
-        found.append(repeated[:rows, :columns])
-    return torch.stack(found)
+        shifted = _window(parent, 1 + dy, 1 + dx, *planes[grid - up].shape[-2:])
+        repeated = shifted.repeat_interleave(1 << up, -2).repeat_interleave(1 << up, -1)
+        found.append(repeated[..., :rows, :columns])
+    return torch.stack(found, -3)
+
+
+def _window(planes: Tensor, top: int, left: int, rows: int, columns: int) -> Tensor:
+    return planes[..., top : top + rows, left : left + columns]
 
 
 def laws(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], grid: int) -> tuple[Tensor, Tensor]:
@@ -57,14 +64,14 @@ def laws(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor]
 def _laws(
     arch: GridArch, tensors: Mapping[str, Tensor], context: Tensor, letter: str, row: int
 ) -> tuple[Tensor, Tensor]:
-    flat = context.flatten(1)
-    biases = torch.split(tensors[f"{letter}.bias"][row], [*arch.context, 2])
+    flat = context.flatten(-2)
+    biases = torch.split(tensors[f"{letter}.bias"][..., row, :], [*arch.context, 2], -1)
     h = flat
     for k, bias in enumerate(biases[:-1]):
-        h = functional.relu(tensors[f"{letter}{k}"] @ h + bias[:, None])
-    seen = torch.cat([h, flat]) if arch.context else flat
-    out = tensors[f"{letter}.out"] @ seen + biases[-1][:, None]
-    position, log_scale = out.reshape(2, *context.shape[1:])
+        h = functional.relu(tensors[f"{letter}{k}"] @ h + bias[..., None])
+    seen = torch.cat([h, flat], -2) if arch.context else flat
+    out = tensors[f"{letter}.out"] @ seen + biases[-1][..., None]
+    position, log_scale = out.unflatten(-1, context.shape[-2:]).unbind(-3)
     return position, log_scale.clamp(LOWEST, HIGHEST)
 
 
@@ -74,9 +81,8 @@ def refining_laws(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The same of a refinement, ``layer`` being 1 for the first; ``below`` is what the layer below comes to."""
     under = functional.pad(below[grid], (1, 1, 1, 1))
-    rows, columns = below[grid].shape
-    around = torch.stack([under[1 + dy : 1 + dy + rows, 1 + dx : 1 + dx + columns] for dy, dx in BELOW])
-    context = torch.cat([contexts(arch, planes, grid), around])
+    around = torch.stack([_window(under, 1 + dy, 1 + dx, *below[grid].shape[-2:]) for dy, dx in BELOW], -3)
+    context = torch.cat([contexts(arch, planes, grid), around], -3)
     return _laws(arch, tensors, context, "D", (layer - 1) * arch.grids + grid)
 
 
@@ -84,9 +90,9 @@ def refining_bits(
     arch: LayeredArch, layer: int, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], below: Sequence[Tensor]
 ) -> Tensor:
     """Bits of a refinement, a scalar differentiable in weights, latents and what the layer below comes to."""
-    total = planes[0].new_zeros(())
+    total = planes[0].new_zeros(planes[0].shape[:-2])
     for grid, plane in enumerate(planes):
-        total = total + laplace_bits(plane, *refining_laws(arch, layer, tensors, planes, below, grid)).sum()
+        total = total + laplace_bits(plane, *refining_laws(arch, layer, tensors, planes, below, grid)).sum((-2, -1))
     return total
 
 
@@ -106,9 +112,9 @@ def laplace_bits(latents: Tensor, position: Tensor, log_scale: Tensor) -> Tensor
 
 def latent_bits(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor]) -> Tensor:
     """Bits of all latents, a scalar differentiable in weights and latents."""
-    total = planes[0].new_zeros(())
+    total = planes[0].new_zeros(planes[0].shape[:-2])
     for grid, plane in enumerate(planes):
-        total = total + laplace_bits(plane, *laws(arch, tensors, planes, grid)).sum()
+        total = total + laplace_bits(plane, *laws(arch, tensors, planes, grid)).sum((-2, -1))
     return total
 
 
@@ -123,12 +129,13 @@ def double(planes: Tensor, taps: Tensor, rows: int, columns: int) -> Tensor:
         rows: 2h or 2h - 1.
         columns: 2w or 2w - 1.
     """
-    for dim, size in ((1, rows), (2, columns)):
+    weights = taps[..., None, None, None].unbind(-4)
+    for dim, size in ((-2, rows), (-1, columns)):
         moved = planes.movedim(dim, -1)
         length = moved.shape[-1]
         padded = torch.cat([moved[..., :1], moved[..., :1], moved, moved[..., -1:], moved[..., -1:]], -1)
-        left = torch.stack([taps[j] * padded[..., j : j + length] for j in range(4)]).sum(0)
-        right = torch.stack([taps[j] * padded[..., 4 - j : 4 - j + length] for j in range(4)]).sum(0)
+        left = torch.stack([weights[j] * padded[..., j : j + length] for j in range(4)]).sum(0)
+        right = torch.stack([weights[j] * padded[..., 4 - j : 4 - j + length] for j in range(4)]).sum(0)
         both = torch.stack([left, right], -1).flatten(-2)[..., :size]
         planes = both.movedim(-1, dim)
     return planes
@@ -145,30 +152,49 @@ def upsampled(
         planes: latents of each grid.
         sizes: ``(rows, columns)`` of the octaves coarsest - 1 .. 0: what each rung of the ladder leads to.
     """
-    stack = planes[0][None]
-    base = stack.new_tensor(BICUBIC)
+    stack = planes[0][..., None, :, :]
+    base = _bicubic(stack.dtype, stack.device)
     for rung, (rows, columns) in enumerate(sizes[: arch.coarsest]):
-        stack = double(stack, base + tensors["U"][rung], rows, columns)
+        stack = double(stack, base + tensors["U"][..., rung, :], rows, columns)
         if rung + 1 < len(planes):
-            stack = torch.cat([stack, planes[rung + 1][None]])
+            stack = torch.cat([stack, planes[rung + 1][..., None, :, :]], -3)
     return stack * UNIT
+
+
+@lru_cache(maxsize=8)
+def _bicubic(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The taps of the known filter; brought to the device once, as every transfer waits for it."""
+    return torch.tensor(BICUBIC, dtype=dtype, device=device)
 
 
 def synthesise(arch: GridArch, tensors: Mapping[str, Tensor], stack: Tensor) -> Tensor:
     """Samples ``(outputs, height, width)`` from the upsampled grids ``(grids, height, width)``."""
-    flat = stack.flatten(1)
-    biases = torch.split(tensors["S.bias"], [*arch.hidden, arch.outputs])
+    flat = stack.flatten(-2)
+    biases = torch.split(tensors["S.bias"], [*arch.hidden, arch.outputs], -1)
     act = _ACTIVATIONS[arch.activation]
     frequency = arch.w0 / 8 if arch.activation == "sine" else 1.0
     h = flat
     for k, bias in enumerate(biases[:-1]):
-        h = act(frequency * (tensors[f"S{k}"] @ h + bias[:, None]))
-    seen = torch.cat([h, flat]) if arch.hidden else flat
-    picture = (tensors["S.out"] @ seen + biases[-1][:, None]).reshape(arch.outputs, *stack.shape[1:])
+        h = act(frequency * (tensors[f"S{k}"] @ h + bias[..., None]))
+    seen = torch.cat([h, flat], -2) if arch.hidden else flat
+    picture: Tensor = (tensors["S.out"] @ seen + biases[-1][..., None]).unflatten(-1, stack.shape[-2:])
     for k in range(arch.residuals):
-        padded = functional.pad(picture[None], (1, 1, 1, 1), mode="replicate")
-        picture = picture + functional.conv2d(padded, tensors[f"R{k}"])[0]
+        picture = picture + _filtered(picture, tensors[f"R{k}"])
     return picture
+
+
+def _filtered(picture: Tensor, taps: Tensor) -> Tensor:
+    """A 3x3 layer ``(outputs, inputs, 3, 3)``, edges repeated.
+
+    A product of matrices: a convolution with weights for every picture would be one in groups of three channels, which
+    GPUs are slow at, and by default computes with 10 bits of mantissa.
+    """
+    rows, columns = picture.shape[-2:]
+    padded = functional.pad(picture.reshape(-1, *picture.shape[-3:]), (1, 1, 1, 1), mode="replicate")
+    around = torch.cat([_window(padded, dy, dx, rows, columns) for dy in range(3) for dx in range(3)], -3)
+    around = around.reshape(*picture.shape[:-3], -1, rows * columns)
+    filtered: Tensor = (taps.movedim(-3, -1).flatten(-3) @ around).unflatten(-1, (rows, columns))
+    return filtered
 
 
 def picture(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], width: int, height: int) -> Tensor:
@@ -179,5 +205,5 @@ def picture(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tens
 
 def mse(arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], target: Tensor) -> Tensor:
     """Mean squared error of the picture against ``target`` ``(outputs, height, width)``."""
-    height, width = target.shape[1:]
-    return (picture(arch, tensors, planes, width, height) - target).square().mean()
+    height, width = target.shape[-2:]
+    return (picture(arch, tensors, planes, width, height) - target).square().mean((-3, -2, -1))

@@ -15,10 +15,11 @@ from inrcodec.pixels import Pixels
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture.
+    """A picture, or several of one shape.
 
     Attributes:
-        samples: ``(channels, height, width)`` values in [0, 1].
+        samples: ``(channels, height, width)`` values in [0, 1]; a leading axis for several pictures, which only the
+            engine of plain torch knows. Figures then have that axis too.
         engine: what runs networks over it.
         yardstick: what to expect of it, if that was measured.
     """
@@ -36,12 +37,12 @@ class Scene:
     @property
     def width(self) -> int:
         """Columns."""
-        return int(self.samples.shape[2])
+        return int(self.samples.shape[-1])
 
     @property
     def height(self) -> int:
         """Rows."""
-        return int(self.samples.shape[1])
+        return int(self.samples.shape[-2])
 
     def mean(self) -> Tensor:
         """Mean colour, ``(channels,)``, on the CPU."""
@@ -50,7 +51,7 @@ class Scene:
     def outlook(self, bits: float) -> Outlook:
         """What to expect for so many bits."""
         if self.yardstick is None:
-            return Outlook(float(self.samples.var((1, 2), correction=0).mean()) / 30 + 1e-6)
+            return Outlook(float(self.samples.var((1, 2), correction=0).mean().cpu()) / 30 + 1e-6)
         return self.yardstick.at(max(bits, 1.0) / (self.width * self.height))
 
     def weighing(self, arch: GridArch) -> tuple[float, ...]:

@@ -13,6 +13,7 @@ from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.engine import reference
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.engine import grid_engine
@@ -82,9 +83,8 @@ class GridSession(Session):
     def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
         """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
         config = config or self.config
-        arch = self.arch()
-        budget = self._budget(arch, cap)
-        fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
+        arch, budget = self._sized(cap)
+        fitted = self._fitted(arch, budget, cap, config, share)
         self.steps += fitted.steps
         return self._landed(cast("Any", fitted), cap, config)
 
@@ -126,6 +126,14 @@ class GridSession(Session):
     def arch(self) -> GridArch:
         """The architecture of all fits."""
         return auto_grid(self.header)
+
+    def _sized(self, cap: int) -> tuple[Any, Any]:
+        """The architecture, and the bits that latents and weights may take in a file of ``cap`` bytes."""
+        arch = self.arch()
+        return arch, self._budget(arch, cap)
+
+    def second(self, cap: int, fitted: FittedNet, attempt: int = 0) -> None:
+        """Nothing: the landing meets the budget, whatever the fit came to."""
 
     def refit(self, base: Candidate, cap: int) -> Candidate:
         """The same fit, landed on another cap."""

@@ -98,8 +98,8 @@ def _descend(
 
 
 def _bits(scene: Scene, arch: GridArch, flat: Tensor, latents: Tensor) -> float:
-    return float(scene.bits(arch, flat, latents))
+    return float(scene.bits(arch, flat, latents).cpu())
 
 
 def _log_mse(scene: Scene, arch: GridArch, flat: Tensor, latents: Tensor) -> float:
-    return math.log(float(scene.mse(arch, flat, latents)) + 1e-12)
+    return math.log(float(scene.mse(arch, flat, latents).cpu()) + 1e-12)

@@ -1,0 +1,221 @@
+"""What a step of a fit of grids is, the same for one picture and for several in lock-step."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from inrcodec.fit.gated import Relaxation, hard_levels
+from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.model import GridNetworks, NetworksStack, matrices
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.muon import Muon
+from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
+from inrcodec.fit.rate import CostCurve, expected_bits
+from inrcodec.fit.soap import ScaledAdam, Soap
+from inrcodec.net.context import MAX_LATENT
+from inrcodec.net.grid import GridArch
+
+_FIRM = 8.0
+"""How much violations count in the steps that a fit takes to get under its budget."""
+
+_FUSED = ("cpu", "cuda", "mps", "xpu")
+"""Devices that torch has an Adam of one piece for."""
+
+_Bits = TypeVar("_Bits", float, Tensor)
+
+
+def goal(budget: _Bits, room: _Bits, aim: float, left: float) -> _Bits:
+    """Bits that a fit aims at: those that a fit at a fixed price would have on its way to the budget.
+
+    Args:
+        budget: bits.
+        room: what a fit aims above it at first, as a part of it.
+        aim: budget the fit aims at in the end, as a multiple of the real one.
+        left: part of the soft phase that is left.
+    """
+    return budget * aim * (1 + room * left * math.sqrt(left))
+
+
+class Course(ABC):
+    """The steps of a fit and their schedule.
+
+    With several pictures (see :class:`inrcodec.fit.grid.lane.Lane`) every tensor has a leading axis. The loss is the
+    sum over pictures, so each has the gradients it would have alone.
+
+    Attributes:
+        scene: the picture, or several.
+        networks: of each.
+        latents: ``(..., latents)`` in their own unit.
+        rounded: the same in symbols, once they are settled; None before.
+        weighing: how often a bit of each tensor counts.
+        done: steps taken, ``held`` of them at the end of the soft phase, again and again.
+        time: part of the fit's time that is gone, where there is a limit.
+        pressed: whether weights have quantisation steps and gates a price.
+        settled: whether weights have the steps that they will have in the file.
+        finishing: whether everything is rounded for real.
+        curve: what weights cost.
+    """
+
+    scene: Scene
+    arch: GridArch
+    config: GridConfig
+    networks: GridNetworks | NetworksStack
+    latents: nn.Parameter
+    rounded: Tensor | None
+    weighing: Tensor
+    done: int
+    held: int
+    time: float
+    pressed: bool
+    settled: bool
+    finishing: bool
+    curve: CostCurve | None
+
+    def drive(self, multiplier: float, pictures: int) -> None:
+        """Make the optimisers, of latents, weights and gates, and of the price of bits, and start the schedule.
+
+        Args:
+            multiplier: where the price starts.
+            pictures: how many prices there are.
+        """
+        config = self.config
+        self.problem = RateProblem(multiplier, pictures, self.latents.device)
+        self.primals = self._optimizers()
+        self.peaks = [[float(group["lr"]) for group in primal.param_groups] for primal in self.primals]
+        pace = replace(config, dual_lr=config.dual_lr / config.steps, dual_gain=config.dual_gain * config.steps)
+        self.dual = dual_optimizer(self.problem, pace)
+        self.optimizer = constrained_optimizer(self.problem, self.primals, self.dual)
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        """Of latents, of weights, of gates."""
+        config, networks = self.config, self.networks
+        latents = torch.optim.Adam(
+            [self.latents], lr=config.latent_lr, betas=config.latent_betas, fused=self.latents.device.type in _FUSED
+        )
+        scale = self.mobility()
+        if config.optimizer == "soap":
+            blocks = matrices(self.arch)
+            weights: torch.optim.Optimizer = Soap(
+                networks.weights, blocks, scale, lr=config.lr, betas=config.betas, refresh=config.refresh
+            )
+        elif config.optimizer == "muon":
+            weights = Muon(networks.weights, matrices(self.arch), scale, lr=config.lr, betas=config.betas)
+        else:
+            weights = ScaledAdam(networks.weights, scale, lr=config.lr, betas=config.betas)
+        networks.log_step.requires_grad_(False)  # steps are searched, not learned
+        if networks.log_alpha is None:
+            return [latents, weights]
+        return [latents, weights, torch.optim.Adam([networks.log_alpha], lr=config.gate_lr)]
+
+    @abstractmethod
+    def mobility(self) -> Tensor:
+        """What the learning rate of each weight is multiplied with, ``(..., weights)``."""
+
+    @abstractmethod
+    def noise(self) -> Tensor:
+        """Gaussian noise of unit spread for every latent, this step's."""
+
+    @abstractmethod
+    def _strict(self) -> Tensor | float | None:
+        """By how much every budget is missed, on steps that measure it; None where that is to move no price."""
+
+    @abstractmethod
+    def _cmp_state(self, strict: Tensor | float | None) -> dict[str, object]:
+        """Loss and violation at the present weights and latents; see :meth:`RateProblem.compute_cmp_state`."""
+
+    @property
+    def progress(self) -> float:
+        """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
+        return max((self.done - self.held) / self.config.steps, self.time)
+
+    @property
+    def soft_progress(self) -> float:
+        """Part of the soft phase that is done, 0 to 1."""
+        return min(1.0, self.progress / (1 - self.config.finish))
+
+    @property
+    def firmness(self) -> float:
+        """How much violations count now."""
+        return _FIRM if self.settled and not self.finishing else 2 * self.soft_progress
+
+    @property
+    def lenient(self) -> bool:
+        """Whether prices rest: latents have only begun to grow, or there is no budget but a price."""
+        return self.done * 10 < self.config.steps or bool(self.config.price)
+
+    def step(self) -> None:
+        """One optimiser step."""
+        strict = self._strict()
+        self._schedule()
+        self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
+        if self.config.dual_restarts and strict is not None:
+            self.problem.restart(torch.as_tensor(strict <= 0))
+        self.done += 1
+
+    def _schedule(self) -> None:
+        """Learning rates of this step."""
+        config = self.config
+        warm = min(1.0, (self.done + 1) / max(1, config.warmup))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / (1 - config.finish))))
+        soft, hard = config.settle
+        settled = hard if self.finishing else soft if self.pressed else 1.0
+        factors = (
+            config.latent_floor + (1 - config.latent_floor) * cosine,
+            warm * settled * (config.floor + (1 - config.floor) * cosine),
+            1.0 if self.pressed and not self.finishing else 0.0,
+        )
+        for primal, peaks, factor in zip(self.primals, self.peaks, factors, strict=False):
+            for group, peak in zip(primal.param_groups, peaks, strict=True):
+                group["lr"] = peak * factor
+
+    def relaxation(self) -> Relaxation:
+        """How latents are rounded at this point of the fit."""
+        if self.finishing:
+            return Relaxation("hard")
+        t = self.soft_progress
+        (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
+        return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
+
+    def symbols(self) -> Tensor:
+        """Latents rounded for real."""
+        if self.rounded is not None:
+            return self.rounded
+        return torch.round(self.latents.detach() * self.config.gain).clamp(-MAX_LATENT, MAX_LATENT)
+
+    def hard_weights(self) -> Tensor:
+        """Weights as a file would carry them now."""
+        levels = torch.from_numpy(hard_levels(self.networks)).to(self.latents.device)
+        return (self.networks.base + levels * self.networks.steps()).detach()
+
+    def free_weights(self) -> Tensor:
+        """Weights as floats."""
+        return self.networks.base + (self.networks.gated() if self.pressed else self.networks.weights)
+
+    def _figures(self, weight_bits: Tensor | float) -> tuple[Tensor, Tensor]:
+        """Bits of everything and the squared error, ``(...)``, differentiable.
+
+        Args:
+            weight_bits: what weights take while they have no price yet.
+        """
+        config, networks, how = self.config, self.networks, self.relaxation()
+        if self.rounded is not None:
+            latents = self.rounded
+        else:
+            noise = self.noise()
+            latents = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
+        if self.pressed:
+            assert self.curve is not None
+            levels = networks.levels(sample=True)
+            flat = networks.base + networks.effective(levels, Relaxation("hard" if self.finishing else "none"))
+            costs = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
+            weight_bits = (costs * self.weighing[networks.tensor_of]).sum(-1)
+        else:
+            flat = self.free_weights()
+        bits = self.scene.bits(self.arch, flat, latents) + weight_bits
+        return bits, self.scene.mse(self.arch, flat, latents)
