@@ -85,6 +85,20 @@ def dual_optimizer(problem: RateProblem, config: FitConfig) -> torch.optim.Optim
     return torch.optim.SGD(problem.dual_parameters(), lr=rate, maximize=True)
 
 
+def set_pace(dual: torch.optim.Optimizer, rate: float, gain: float) -> None:
+    """Let a dual optimiser move as if so much of the fit had passed since it last did.
+
+    Args:
+        dual: of :func:`dual_optimizer`.
+        rate: integral gain per unit of violation, for this move.
+        gain: proportional gain, as a multiple of it.
+    """
+    for group in dual.param_groups:
+        group["lr"] = rate
+        if "Kp" in group:
+            group["Kp"] = torch.tensor(gain)
+
+
 def constrained_optimizer(
     problem: RateProblem, primals: Sequence[torch.optim.Optimizer], dual: torch.optim.Optimizer
 ) -> AlternatingDualPrimalOptimizer:

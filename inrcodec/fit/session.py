@@ -47,6 +47,9 @@ _CODED = 0.87
 _UNASKED = 0.3
 """Bits per pixel that a network is made for where no size is asked for."""
 
+_COMPILED = 4.0
+"""Seconds from which getting ready was compiling kernels: once on a machine, and no part of the time of an encode."""
+
 SECONDS = 2
 """Second finishes at most."""
 
@@ -68,6 +71,7 @@ class Session:
         self.pixels, self.target, self.options = pixels, target, options
         self.user_stop = stop
         self.start = time.monotonic()
+        self.excused = 0.0  # seconds that are not counted against a limit
         self.method = method(options.method)
         self.header = Header(pixels.width, pixels.height, pixels.channels, pixels.depth)
         self.config = self.settings()
@@ -118,7 +122,10 @@ class Session:
 
     def run(self) -> Encoded:
         """Do it."""
+        begun = time.monotonic()
         self.warm_up()
+        took = time.monotonic() - begun
+        self.excused = took if took > _COMPILED else 0.0
         try:
             with use_threads(self.engine, self.options.threads):
                 cap = self.target.cap(self.header.pixels)
@@ -176,7 +183,7 @@ class Session:
     def time_left(self) -> float | None:
         """Seconds left of the user's limit."""
         limit = self.options.max_time
-        return None if limit is None else max(0.0, limit - (time.monotonic() - self.start))
+        return None if limit is None else max(0.0, limit + self.excused - (time.monotonic() - self.start))
 
     def ending(self) -> bool:
         """Whether it is time to come to an end: the user asked for it, or the time is up."""

@@ -15,7 +15,7 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.model import GridNetworks, NetworksStack, matrices
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.muon import Muon
-from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer
+from inrcodec.fit.problem import RateProblem, constrained_optimizer, dual_optimizer, set_pace
 from inrcodec.fit.rate import CostCurve, expected_bits
 from inrcodec.fit.soap import ScaledAdam, Soap
 from inrcodec.net.context import MAX_LATENT
@@ -23,6 +23,9 @@ from inrcodec.net.grid import GridArch
 
 _FIRM = 8.0
 """How much violations count in the steps that a fit takes to get under its budget."""
+
+_LENIENT = 0.1
+"""Part of a fit that has to pass before prices move."""
 
 _FUSED = ("cpu", "cuda", "mps", "xpu")
 """Devices that torch has an Adam of one piece for."""
@@ -56,6 +59,7 @@ class Course(ABC):
         weighing: how often a bit of each tensor counts.
         done: steps taken, ``held`` of them at the end of the soft phase, again and again.
         time: part of the fit's time that is gone, where there is a limit.
+        measured_at: the progress at the last step that measured bits, on the clock.
         pressed: whether weights have quantisation steps and gates a price.
         settled: whether weights have the steps that they will have in the file.
         finishing: whether everything is rounded for real.
@@ -72,6 +76,7 @@ class Course(ABC):
     done: int
     held: int
     time: float
+    measured_at: float = 0.0
     pressed: bool
     settled: bool
     finishing: bool
@@ -147,10 +152,19 @@ class Course(ABC):
     @property
     def lenient(self) -> bool:
         """Whether prices rest: latents have only begun to grow, or there is no budget but a price."""
-        return self.done * 10 < self.config.steps or bool(self.config.price)
+        return self.progress < _LENIENT or bool(self.config.price)
+
+    def _keep_pace(self) -> None:
+        """On the clock, where nobody knows how many steps there will be, prices move by the time that has passed."""
+        if self.time and self.done % self.config.measure == 0:
+            config = self.config
+            passed = max(self.progress - self.measured_at, config.measure / config.steps)
+            set_pace(self.dual, config.dual_lr * passed, config.dual_gain / passed)
+            self.measured_at = self.progress
 
     def step(self) -> None:
         """One optimiser step."""
+        self._keep_pace()
         strict = self._strict()
         self._schedule()
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))

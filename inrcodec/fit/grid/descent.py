@@ -149,7 +149,7 @@ class GridDescent(Course):
         """
         if not self.settled:
             self.settle()
-        late = self.held >= _PATIENCE * self.config.steps or self.time >= 1
+        late = self.held >= _PATIENCE * self.config.steps or self.time >= 1 - self.config.finish / 2
         if late or self.bits <= self.budget or self.config.price:
             return False
         self.held += 1

@@ -261,3 +261,17 @@ def test_weights_are_not_quantised_at_the_price_that_presses_the_last_bits_out(
     assert descent.calm == pytest.approx(calm, rel=1e-5)
     assert descent.problem.multiplier < before
     assert descent.mse < 1.5 * error
+
+
+def test_a_fit_on_the_clock_moves_its_price_as_one_by_steps(scene: Scene) -> None:
+    """Nobody knows how many steps there will be: what counts is the part of the time that has passed."""
+    by_steps = GridDescent(scene, ARCH, replace(QUICK, steps=200), 2000.0)
+    on_the_clock = GridDescent(scene, ARCH, replace(QUICK, steps=100_000), 2000.0)
+    starts = {by_steps.problem.multiplier, on_the_clock.problem.multiplier}
+    for done in range(130):
+        on_the_clock.time = done / 200
+        by_steps.step()
+        on_the_clock.step()
+    assert len(starts) == 1
+    assert abs(by_steps.problem.multiplier / starts.pop() - 1) > 0.1
+    assert on_the_clock.problem.multiplier == pytest.approx(by_steps.problem.multiplier, rel=0.02)
