@@ -10,15 +10,16 @@
 nothing else here does. Pillow knows no entry points and finds no plugin by itself, so a program that should read the
 format has to import this module once.
 
-``image.info`` holds ``bpp`` (bits of the whole file per pixel), ``depth`` (bits a sample in the file, 8 or 16), ``arch``
-(``siren`` or ``grid``), and ``icc_profile``, ``exif`` and ``xmp`` where the file has them, under the names of Pillow's own
-formats. They are read on opening, before the checksum is looked at. Pillow has no modes for colours or alpha of 16 bits:
-those become 8. Opaque gray keeps 16 (``I;16``).
+``image.info`` holds ``bpp`` (bits of the whole file per pixel), ``depth`` (bits a sample in the file, 8 or 16) and
+``arch`` (``siren`` or ``grid``). It also has ``icc_profile``, ``exif`` and ``xmp``, as Pillow's own formats do, where
+they are in the file; they are read on opening, before the checksum is looked at. Pillow has no modes for colours or
+alpha of 16 bits: those become 8. Opaque gray keeps 16 (``I;16``).
 
 Alpha is saved unless ``alpha=`` says otherwise. Of metadata, ``save`` writes what it is given as ``exif=``,
-``icc_profile=`` and ``xmp=``, and the profile that the image has, as Pillow's PNG writer does; all of it counts under the
-cap. ``icc_profile=None`` converts the colours to sRGB instead. ``metadata="all"`` keeps all that the image has,
-``metadata="none"`` nothing. Pictures are saved upright, by the orientation of the EXIF given or else by the image's own.
+``icc_profile=`` and ``xmp=``, and the profile that the image has, as Pillow's PNG writer does; all of it counts under
+the cap. ``icc_profile=None`` converts the colours to sRGB instead. ``metadata="all"`` keeps all that the image has,
+``metadata="none"`` nothing. Pictures are saved upright, by the orientation of the EXIF that is given, or else by the
+image's own.
 
 Errors are those of Pillow's own formats. ``open`` raises ``UnidentifiedImageError`` for what is not ours or has a
 broken header (with a warning where a newer inrcodec or another format of the same ending is the reason), and
@@ -97,10 +98,8 @@ def picture_of(image: Image.Image, given: Mapping[str, Any] | None = None) -> tu
     if exif is None:
         warnings.warn("EXIF data is damaged and will not be saved", stacklevel=2)
         wanted -= {"exif"}
-    if exif is not None and ORIENTATION in exif:
-        picture = image.copy()
-    else:
-        picture = _upright(image)
+    turned_by_given = exif is not None and ORIENTATION in exif
+    picture = image.copy() if turned_by_given else _upright(image)
     if "exif" in wanted and "exif" not in blobs:
         blobs["exif"] = exif_bytes(image)
     picture.info.update({KEPT[name]: blobs[name] for name in wanted & set(blobs)})
@@ -137,8 +136,8 @@ class InrImageFile(ImageFile.ImageFile):
         """Have a network alone drawn at 1/2, 1/4 or 1/8 of its size, as JPEG does, for ``thumbnail`` to go on from.
 
         The drawing is no smaller than asked for. Its pixels are samples of the picture, not means over it. Latent grids
-        are always drawn in full: their small drawings are too far from the picture. So are pictures with an alpha, which
-        may be grids.
+        are always drawn in full: their small drawings are too far from the picture. So are pictures with an alpha,
+        which may be grids.
 
         Args:
             mode: ignored.
@@ -273,7 +272,7 @@ def _metadata(file: IO[bytes], head: Head) -> dict[str, bytes]:
 def _bytes_of(blob: Any) -> bytes:
     """Metadata as a save may be given it."""
     if isinstance(blob, Image.Exif):
-        return blob.tobytes() if len(blob) else b""
+        return blob.tobytes()
     return blob.encode() if isinstance(blob, str) else bytes(blob or b"")
 
 

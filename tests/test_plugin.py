@@ -382,7 +382,9 @@ def test_a_real_file(tmp_path: Path) -> None:
         assert np.abs(np.asarray(image).mean(axis=(0, 1)) - (200, 60, 90)).max() < 20
 
 
-@pytest.mark.parametrize(("mode", "opened"), [("1", "L"), ("I;16", "I;16"), ("P", "RGB"), ("RGBA", "RGBA"), ("LA", "LA")])
+@pytest.mark.parametrize(
+    ("mode", "opened"), [("1", "L"), ("I;16", "I;16"), ("P", "RGB"), ("RGBA", "RGBA"), ("LA", "LA")]
+)
 def test_modes_are_converted_as_encode_does(mode: str, opened: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 

@@ -59,12 +59,10 @@ def asked(monkeypatch: pytest.MonkeyPatch, tiny: bytes) -> list[tuple[Image.Imag
     return calls
 
 
-@pytest.mark.parametrize(
-    ("channels", "depth", "mode"), [(1, 8, "LA"), (1, 16, "LA"), (3, 8, "RGBA"), (3, 16, "RGBA")]
-)
+@pytest.mark.parametrize(("channels", "depth", "mode"), [(1, 8, "LA"), (1, 16, "LA"), (3, 8, "RGBA"), (3, 16, "RGBA")])
 def test_modes(channels: int, depth: int, mode: str, make_file: MakeFile) -> None:
     kind = np.uint8 if depth == 8 else np.uint16
-    plane = np.arange(63, dtype=kind).reshape(7, 9) * kind(1 if depth == 8 else 900)
+    plane = np.arange(0, 63 << (depth - 8), 1 << (depth - 8)).astype(kind).reshape(7, 9)
     data = attach(make_file(channels=channels, depth=depth), Extras(alpha=lossless_alpha(plane)))
     image = _open(data)
     assert image.mode == mode == plugin.mode_of(Header(9, 7, channels, depth, alpha=True))
@@ -142,6 +140,14 @@ def test_metadata_there_and_back(tmp_path: Path) -> None:
         assert again.info["icc_profile"] == PROFILE
         assert again.getexif()[0x010F] == "A maker"
         assert "xmp" not in again.info
+
+
+def test_exif_of_a_directory_alone() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x829A] = 0.25
+    back = _saved(Image.new("L", (8, 6), 90), exif=exif)
+    assert back.getexif().get_ifd(0x8769)[0x829A] == 0.25
+    assert "exif" not in _saved(Image.new("L", (8, 6), 90), exif=Image.Exif()).info
 
 
 def _bytes(image: ImageFile.ImageFile) -> bytes:
