@@ -137,10 +137,15 @@ def _pixels(image: Picture, alpha: str, metadata: str) -> Pixels:
         return load_image(image, alpha=alpha, metadata=metadata).pixels
     import io
 
-    buffer = io.BytesIO()
+    from inrcodec.image.metadata import XMP_TAG, copy_of, exif_of
+
+    buffer, exif, packet = io.BytesIO(), exif_of(image), image.info.get("xmp")
     lossless = "PNG" if image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16") else "TIFF"
     try:
-        image.save(buffer, lossless, exif=image.getexif(), pnginfo=_texts(image))
+        if lossless == "TIFF" and isinstance(packet, bytes):
+            exif = copy_of(exif)
+            exif[XMP_TAG] = packet
+        image.save(buffer, lossless, exif=exif, pnginfo=_texts(image))
     except (OSError, KeyError, ValueError) as error:
         raise ImageError(f"cannot read a Pillow image of mode {image.mode}: {error}") from error
     return load_image(buffer.getvalue(), alpha=alpha, metadata=metadata).pixels

@@ -14,7 +14,7 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.alpha import read_alpha
-from inrcodec.format.container import Tag, read
+from inrcodec.format.container import Container, Tag, read
 from inrcodec.format.cut import cut_to
 from inrcodec.format.metadata import metadata_sizes, read_metadata
 from inrcodec.format.stream import Stream, describe, extract
@@ -206,7 +206,25 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
         BitstreamError: not a valid file.
     """
     limits = limits or Limits()
+    return _anatomy(read(data, limits), limits)
+
+
+def alpha_anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]:
+    """The same of the network inside the alpha section; nothing where there is none.
+
+    Raises:
+        BitstreamError: not a valid file.
+    """
+    limits = limits or Limits()
     container = read(data, limits)
+    describe(container, limits)
+    if not container.header.alpha:
+        return ()
+    nested = read_alpha(container.sections[Tag.ALPHA], container.header, limits).nested
+    return () if nested is None else _anatomy(nested, limits)
+
+
+def _anatomy(container: Container, limits: Limits) -> tuple[TensorInfo, ...]:
     stream = extract(container, limits)
     weights = stream.weights
     specs = stream.arch.tensors()

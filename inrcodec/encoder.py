@@ -223,7 +223,14 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an encode would do; ``seconds`` is rough."""
+    """What an encode would do; ``seconds`` is rough.
+
+    Attributes:
+        alpha: how the opacity would be coded, ``constant``, ``lossless`` or ``lossy``; None without one, and where that
+            depends on what the colours come to.
+        alpha_bytes: at most, of the cap where there is one.
+        metadata_bytes: the same of what is kept.
+    """
 
     arch: str
     params: int
@@ -231,6 +238,9 @@ class Plan:
     cap_bytes: int | None
     seconds: float
     method: str
+    alpha: str | None = None
+    alpha_bytes: int = 0
+    metadata_bytes: int = 0
 
 
 def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
@@ -279,6 +289,20 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)
     return Plan(str(arch), arch.params, config.steps, cap, seconds, options.method)
+
+
+def plan_pixels(pixels: Pixels, target: Target, options: EncodeOptions) -> Plan:
+    """What encoding a picture with its alpha and metadata would do, without doing it.
+
+    Raises:
+        TargetError: the target is below the smallest file.
+        ValueError: options that make no sense.
+    """
+    if has_extras(pixels):
+        from inrcodec.fit.extras import Encode
+
+        return Encode(pixels, target, options).plan()
+    return plan(pixels.width, pixels.height, pixels.channels, target, options)
 
 
 def encode_pixels(
@@ -357,5 +381,5 @@ def encode_stack(
 
 __all__ = [
     "ARCHITECTURES", "EncodeOptions", "Encoded", "Log", "Plan", "Progress", "Report", "Target", "TargetError",
-    "encode_pixels", "encode_stack", "plan",
+    "encode_pixels", "encode_stack", "plan", "plan_pixels",
 ]  # fmt: skip

@@ -90,4 +90,5 @@ def test_light_commands_leave_them_alone_where_they_are_there(coded: Path) -> No
 
 def test_pillow_opens_files_without_them(coded: Path) -> None:
     _python(_BLOCK + _PLUGIN, coded)
-    assert _python("import sys" + _PLUGIN + _REPORT, coded) == "heavy: []\n"
+    for path in (coded, *(ROOT / "tests" / "golden" / f"{name}.inr" for name in ("alpha_lossy", "metadata"))):
+        assert _python("import sys" + _PLUGIN + _REPORT, path) == "heavy: []\n"

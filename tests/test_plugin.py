@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 import inrcodec
 from inrcodec import plugin
 from inrcodec.decoder import View, decode_pixels
-from inrcodec.format.container import MAGIC, Header, Tag, read, write
+from inrcodec.format.container import MAGIC, MAX_HEADER_BYTES, Header, Tag, read, write
 from inrcodec.format.stream import Stream, pack
 from inrcodec.format.varint import varint
 from inrcodec.net.grid import GridArch
@@ -80,7 +80,7 @@ def test_golden_files_have_the_golden_pixels(name: str) -> None:
         assert image.get_format_mimetype() == "image/x-inr"
         assert image.size == expected.shape[1::-1]
         pixels = np.asarray(image)
-    if expected.dtype == np.uint16 and expected.shape[2] == 3:
+    if expected.dtype == np.uint16 and expected.shape[2] > 1:
         expected = np.rint(expected / 257).astype(np.uint8)
     assert pixels.dtype == expected.dtype
     difference = np.abs(pixels.astype(int) - _level(expected).astype(int))
@@ -94,7 +94,9 @@ def test_the_header_says_what_the_decoder_says(name: str) -> None:
     about = inrcodec.probe(data)
     info = _open(data).info
     sections = {section.name for section in about.sections}
-    assert info == {"bpp": about.bpp, "depth": about.depth, "arch": "grid" if "grid" in sections else "siren"}
+    assert {plugin.KEPT[name] for name in about.metadata} == set(info) - {"bpp", "depth", "arch"}
+    assert info["arch"] == ("grid" if "grid" in sections else "siren")
+    assert (info["bpp"], info["depth"]) == (about.bpp, about.depth)
 
 
 @pytest.mark.parametrize(("channels", "depth", "mode"), [(1, 8, "L"), (1, 16, "I;16"), (3, 8, "RGB"), (3, 16, "RGB")])
@@ -109,11 +111,11 @@ def test_modes(channels: int, depth: int, mode: str, make_file: MakeFile) -> Non
 
 def test_opening_draws_nothing_and_reads_only_the_header(make_file: MakeFile, monkeypatch: pytest.MonkeyPatch) -> None:
     data = make_file((40, 40))
-    file = io.BytesIO(data[:100] + bytes(len(data) - 100))  # damaged right behind the header
+    file = io.BytesIO(data[:MAX_HEADER_BYTES] + bytes(len(data) - MAX_HEADER_BYTES))  # damaged behind the header
     monkeypatch.setattr(plugin, "decode_pixels", None)
     image = Image.open(file)
     assert (image.size, image.mode, image.info["bpp"]) == ((9, 7), "RGB", 8 * len(data) / 63)
-    assert file.tell() < 100 < len(data)
+    assert file.tell() == MAX_HEADER_BYTES < len(data)
 
 
 def test_pixels_are_drawn_once(tiny: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +219,7 @@ def _fails(act: Callable[[], object]) -> bool:
     return False
 
 
-@pytest.fixture(params=["rgb", "gray", "grid", "halves", "brotli"])
+@pytest.fixture(params=["rgb", "gray", "grid", "halves", "brotli", "alpha_lossless", "alpha_lossy", "metadata"])
 def golden(request: pytest.FixtureRequest) -> bytes:
     return (GOLDEN / f"{request.param}.inr").read_bytes()
 
@@ -364,7 +366,8 @@ def test_saved_pictures_are_upright_and_know_nothing_of_the_save(asked: list[Any
     ((picture, options),) = asked
     assert picture.size == (3, 4)
     assert picture.getexif().get(0x0112, 1) == 1
-    assert options == getattr(picture, "encoderinfo", {}) == {}
+    assert options == {"metadata": "exif"}
+    assert getattr(picture, "encoderinfo", {}) == {}
 
 
 def test_damaged_exif_does_not_cost_the_picture(asked: list[Any]) -> None:
@@ -385,7 +388,9 @@ def test_a_real_file(tmp_path: Path) -> None:
         assert np.abs(np.asarray(image).mean(axis=(0, 1)) - (200, 60, 90)).max() < 20
 
 
-@pytest.mark.parametrize(("mode", "opened"), [("1", "L"), ("I;16", "I;16"), ("P", "RGB"), ("RGBA", "RGB"), ("LA", "L")])
+@pytest.mark.parametrize(
+    ("mode", "opened"), [("1", "L"), ("I;16", "I;16"), ("P", "RGB"), ("RGBA", "RGBA"), ("LA", "LA")]
+)
 def test_modes_are_converted_as_encode_does(mode: str, opened: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
@@ -394,10 +399,11 @@ def test_modes_are_converted_as_encode_does(mode: str, opened: str, monkeypatch:
         raise inrcodec.TargetError("enough seen")
 
     monkeypatch.setattr("inrcodec.api.encode_pixels", fit)
-    with pytest.raises(OSError, match="enough seen"):
+    with pytest.raises(OSError, match="enough seen"), pytest.warns(UserWarning, match="EXIF data is damaged"):
         Image.new(mode, (4, 3)).save(io.BytesIO(), "INR", size=300, exif=b"nonsense")
     (pixels,) = seen
-    assert plugin.mode_of(Header(4, 3, pixels.channels, pixels.depth)) == opened
+    assert plugin.mode_of(Header(4, 3, pixels.channels, pixels.depth, pixels.alpha is not None)) == opened
+    assert not pixels.metadata
 
 
 def test_a_save_that_fails_leaves_nothing(no_encoder: None, tmp_path: Path) -> None:

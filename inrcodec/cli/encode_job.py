@@ -17,7 +17,7 @@ from inrcodec.cli.progress import ProgressLine
 from inrcodec.cli.rescue import or_rescue
 
 if TYPE_CHECKING:
-    from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target
+    from inrcodec.encoder import Encoded, EncodeOptions, Plan, Progress, Report, Target
     from inrcodec.image import LoadedImage
     from inrcodec.recipes import Recipe
 
@@ -46,22 +46,34 @@ def dry_run_job(console: Console, request: Request, job: Job) -> Outcome:
     Raises:
         InrError: the picture cannot be read, or the target not be reached.
     """
-    from inrcodec.encoder import plan
+    from inrcodec.encoder import plan_pixels
 
     pixels = _load(console, request, job).pixels
     try:
-        expected = plan(pixels.width, pixels.height, pixels.channels, request.target, request.options)
+        expected = plan_pixels(pixels, request.target, request.options)
     except ValueError as error:
         raise RequestError(str(error)) from error
     if request.json:
         console.json({"input": job.source, **vars(expected)})
         return Outcome(job.source)
     cap = f"at most {expected.cap_bytes:,} bytes" if expected.cap_bytes else "as few bytes as the target allows"
+    cap += _beside(expected)
     console.data(
         f"{job.source}: {pixels.width} x {pixels.height}, {expected.method}, network {expected.arch} of "
         f"{expected.params:,} weights, {expected.steps:,} steps, {cap}, about {clock(expected.seconds)}"
     )
     return Outcome(job.source)
+
+
+def _beside(expected: Plan) -> str:
+    """What a file would hold besides colours."""
+    parts = []
+    if expected.alpha_bytes:
+        most = "" if expected.alpha in ("constant", "lossless") else "at most "
+        parts.append(f"alpha {expected.alpha + ', ' if expected.alpha else ''}{most}{expected.alpha_bytes:,}")
+    if expected.metadata_bytes:
+        parts.append(f"metadata {expected.metadata_bytes:,}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def encode_job(

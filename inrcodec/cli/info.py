@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -25,27 +26,31 @@ _METHODS = {"entropy": "entropy-coded", "brotli": "under brotli", "dense16": "16
 def info(console: Console, /, files: tuple[str, ...], json: bool) -> int:
     """Show what is in coded files.
 
-    The sections add up to the file size; -v also shows what each tensor of the network costs, and the size that the
-    papers would state, which leave a part of it out.
+    The sections add up to the file size; -v also shows what each tensor of the network costs (and of that of the alpha,
+    if it has one), and the size that the papers would state, which leave a part of it out.
     """
     batch = Batch(console, json)
     return batch.run(files, lambda name: name, lambda name: _info_one(console, name, json), ())
 
 
 def _info_one(console: Console, name: str, json: bool) -> Outcome:
-    from inrcodec.decoder import accounts, anatomy, probe
+    from inrcodec.decoder import accounts, alpha_anatomy, anatomy, probe
 
     data = read_input(name)
     about = probe(data)
     tensors = anatomy(data) if console.verbose else ()
+    opacity = alpha_anatomy(data) if console.verbose else ()
     counts = accounts(about, tensors) if console.verbose else ()
     if json:
         record = {"input": name, **about.as_dict()}
         if tensors:
             record["tensors"] = [vars(tensor) for tensor in tensors]
+            if opacity:
+                record["alpha_tensors"] = [vars(tensor) for tensor in opacity]
             record["accounts"] = [vars(account) for account in counts]
         console.json(record)
     else:
+        tensors += tuple(replace(tensor, name=f"alpha {tensor.name}") for tensor in opacity)
         lines = [name, *_describe(about), *(_describe_tensors(tensors) if tensors else [])]
         console.data("\n".join([*lines, *_describe_accounts(counts, about)]))
     return Outcome(name)

@@ -47,9 +47,7 @@ def truncate(
     )
 
 
-def _truncate_one(
-    console: Console, job: Job, bpp: float | None, cap: int | None, force: bool, json: bool
-) -> Outcome:
+def _truncate_one(console: Console, job: Job, bpp: float | None, cap: int | None, force: bool, json: bool) -> Outcome:
     from inrcodec.atomic import atomic_write, check_writable
     from inrcodec.format.cut import cut_to
     from inrcodec.format.stream import unpack

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.decoder import decode_pixels
-from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target, architecture
+from inrcodec.encoder import Encoded, EncodeOptions, Plan, Progress, Report, Target, architecture, plan
 from inrcodec.errors import InrError, TargetError
 from inrcodec.fit.architectures import session_of
 from inrcodec.fit.config import FitConfig
@@ -89,6 +89,34 @@ class Encode:
             self._check(data, report)
         return Encoded(data, report)
 
+    def plan(self) -> Plan:
+        """See :func:`inrcodec.encoder.plan_pixels`.
+
+        Raises:
+            TargetError: no file meets the target.
+        """
+        pixels, target, plane = self.pixels, self.target, self.pixels.alpha
+        metadata, cap = write_metadata(pixels.metadata) if pixels.metadata else None, target.cap(pixels.count)
+        chosen: bytes | int | None = None
+        if plane is not None:
+            chosen = lossless_alpha(plane) if cap is None else self._choose(plane, cap, cap - _grown(metadata))
+        alpha_bytes = 1 + chosen if isinstance(chosen, int) else len(chosen or b"")
+        if cap is not None:
+            beside = _grown(metadata) + (0 if chosen is None else section_bytes(alpha_bytes))
+            target = Target("bytes", max(1, cap - beside))
+        expected = plan(pixels.width, pixels.height, pixels.channels, target, self.options)
+        seconds, kind = expected.seconds, None
+        if isinstance(chosen, int):
+            kind, one = Kind.LOSSY, Target("bytes", chosen)
+            seconds += plan(pixels.width, pixels.height, 1, one, self._alpha_options()).seconds
+        elif chosen is not None and cap is not None:
+            kind = Kind(chosen[0])
+        return replace(
+            expected, cap_bytes=cap, seconds=min(seconds, self.options.max_time or math.inf),
+            alpha=None if kind is None else kind.name.lower(), alpha_bytes=alpha_bytes,
+            metadata_bytes=len(metadata or b""),
+        )  # fmt: skip
+
     def _colours(
         self, pixels: Pixels, target: Target, start: float, cap: int | None = None, extras: Extras | None = None
     ) -> Encoded:
@@ -112,6 +140,13 @@ class Encode:
         plane = self.pixels.alpha
         if plane is None:
             return None
+        chosen = self._choose(plane, cap, room)
+        if isinstance(chosen, bytes):
+            return chosen
+        return lossy_alpha(self._fit_alpha(plane, Target("bytes", chosen)).data)
+
+    def _choose(self, plane: NDArray[Any], cap: int, room: int) -> bytes | int:
+        """The section without loss, or the bytes of the file that is to be fitted instead."""
         lossless = lossless_alpha(plane)
         share = MASK_SHARE if len(np.unique(plane)) <= 2 else LOSSLESS_SHARE
         room -= self._least()
@@ -121,7 +156,7 @@ class Encode:
         wanted = min(max(_bytes_for(plane, ALPHA_DB), round(LEAST_SHARE * cap)), round(MOST_SHARE * cap))
         most = max(least, min(wanted, room - section_bytes(1) - 2))
         if section_bytes(most + 1) <= room and most + 1 < len(lossless):
-            return lossy_alpha(self._fit_alpha(plane, Target("bytes", most)).data)
+            return most
         if section_bytes(len(lossless)) <= room:
             return lossless
         needed = min(section_bytes(most + 1), section_bytes(len(lossless)))
@@ -143,11 +178,16 @@ class Encode:
         return min(lossless, lossy, key=len)
 
     def _fit_alpha(self, plane: NDArray[Any], target: Target) -> Encoded:
-        """A plane as a gray picture: half the effort, the default method and network."""
+        """A plane as a gray picture."""
+        gray, options = Pixels(np.ascontiguousarray(plane[:, :, None]), self.pixels.depth), self._alpha_options()
+        return session_of(options, target, gray.count)(gray, target, options, self.observer, self.stop).run()
+
+    def _alpha_options(self) -> EncodeOptions:
+        """How it is fitted: half the effort, the default method and network."""
         options = self.options
         common = {field.name for field in fields(FitConfig)}
         path = options.checkpoint
-        options = replace(
+        return replace(
             options,
             effort=(options.effort + 1) // 2,
             arch="siren" if options.arch == "siren" else "auto",
@@ -156,8 +196,6 @@ class Encode:
             max_time=None if options.max_time is None else _TIME_SHARE * options.max_time,
             **{name: getattr(_FEWER, name) for name in _LEFT},
         )
-        gray = Pixels(np.ascontiguousarray(plane[:, :, None]), self.pixels.depth)
-        return session_of(options, target, gray.count)(gray, target, options, self.observer, self.stop).run()
 
     def _least(self) -> int:
         """Bytes of the smallest file of the colours."""
@@ -187,6 +225,11 @@ class Encode:
 
 _LEFT = ("method", "layers", "activation", "encoding", "coder", "start", "scalable", "log", "stack")
 """Options that are of the colours' fit alone."""
+
+
+def _grown(metadata: bytes | None) -> int:
+    """What a file grows by with a section of metadata."""
+    return Extras(metadata=metadata).bytes
 
 
 def _bytes_for(plane: NDArray[Any], goal: float) -> int:

@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 from inrcodec.errors import ImageError, one_line
 from inrcodec.image.alpha import flatten, parse_alpha
 from inrcodec.image.colour import to_srgb
-from inrcodec.image.metadata import NAMES, ORIENTATION, parse_metadata, take_metadata
+from inrcodec.image.metadata import NAMES, ORIENTATION, exif_bytes, exif_of, parse_metadata, take_metadata
 from inrcodec.image.samples import Samples, read_samples
 from inrcodec.pixels import Metadata, Pixels
 
@@ -142,10 +142,7 @@ def _check_png(data: bytes) -> None:
 
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 (upright) to 8; anything unreadable counts as upright."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - damaged EXIF raises nearly anything and must not cost the picture
-        return 1
+    value = exif_of(image).get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -168,6 +165,8 @@ def _metadata_bytes(image: Image.Image) -> dict[str, int]:
     """Bytes of profile, EXIF, XMP, comments and text, those that can be kept under their names."""
     keys = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp", "comment": "comment", "photoshop": "photoshop"}
     blobs = {name: image.info.get(key) for name, key in keys.items()}
+    if blobs["exif"] is None:
+        blobs["exif"] = exif_bytes(image) or None
     blobs |= {"xmp" if key.startswith("XML:com.adobe") else f"text {key}": text for key, text in _texts(image).items()}
     return {name: len(blob) for name, blob in blobs.items() if isinstance(blob, bytes | str)}
 

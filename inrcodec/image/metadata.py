@@ -19,10 +19,17 @@ NAMES = tuple(field.name for field in fields(Metadata))
 ORIENTATION = 0x0112
 """The EXIF tag."""
 
-_XMP = 0x02BC
+XMP_TAG = 0x02BC
 """The TIFF tag."""
 
-_EXIF_START = b"Exif\0\0"
+EXIF_START = b"Exif\0\0"
+"""What Pillow, as JPEG does, puts before EXIF."""
+
+_PLAIN_TAGS = (0x010E, 0x010F, 0x0110, ORIENTATION, 0x011A, 0x011B, 0x0128, 0x0131, 0x0132, 0x013B, 0x8298)
+_DIRECTORIES = (0x8769, 0x8825)
+"""What EXIF 2.3 (tables 4 and 3) has in its first directory that says nothing of how samples are stored; and its two
+further directories, of the camera and the place."""
+
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
 _SPACES = {1: b"GRAY", 3: b"RGB "}
 _TURNED = re.compile(rb"""(tiff:Orientation=["']|<tiff:Orientation>)[0-9]""")
@@ -53,7 +60,7 @@ def take_metadata(image: Image.Image, wanted: Collection[str], channels: int) ->
         wanted: some of `NAMES`.
         channels: of the samples that are kept, 1 or 3.
     """
-    found = {"icc": _profile(image, channels), "exif": _exif(image), "xmp": _xmp(image)}
+    found = {"icc": _profile(image, channels), "exif": exif_bytes(image), "xmp": _xmp(image)}
     return Metadata(**{name: blob if name in wanted else b"" for name, blob in found.items()})
 
 
@@ -62,25 +69,60 @@ def _profile(image: Image.Image, channels: int) -> bytes:
     return profile if isinstance(profile, bytes) and profile[16:20] == _SPACES.get(channels) else b""
 
 
-def _exif(image: Image.Image) -> bytes:
-    raw = image.info.get("exif")
-    if not isinstance(raw, bytes):
-        return b""
+def exif_of(image: Image.Image) -> Image.Exif:
+    """The EXIF of an image, orientation included. A TIFF file has it among what describes the file, which is left out.
+
+    Nothing where it is damaged: that raises nearly anything and must not cost the picture.
+    """
     try:
         exif = image.getexif()
+        if "exif" in image.info or not hasattr(image, "tag_v2"):
+            return exif
+        own = Image.Exif()
+        own.update({tag: exif[tag] for tag in _PLAIN_TAGS if tag in exif})
+        own.update({tag: directory for tag in _DIRECTORIES if (directory := exif.get_ifd(tag))})
+    except Exception:  # noqa: BLE001 - see above
+        return Image.Exif()
+    return own
+
+
+def copy_of(exif: Image.Exif) -> Image.Exif:
+    """EXIF that can be changed while the other stays what it is."""
+    copy = Image.Exif()
+    copy.load(exif.tobytes())
+    return copy
+
+
+def exif_bytes(image: Image.Image) -> bytes:
+    """What the file of an image says, upright, as a TIFF structure; its own bytes where nothing has to be changed."""
+    raw = image.info.get("exif")
+    try:
+        if isinstance(raw, bytes):
+            exif = Image.Exif()
+            exif.load(raw)
+        elif hasattr(image, "tag_v2"):
+            exif = exif_of(image)
+            raw = exif.tobytes()
+        else:
+            return b""
         if exif.get(ORIENTATION, 1) != 1:
             exif[ORIENTATION] = 1
             raw = exif.tobytes()
-    except Exception:  # noqa: BLE001 - damaged EXIF raises nearly anything and must not cost the picture
+    except Exception:  # noqa: BLE001 - as above
         return b""
-    raw = raw.removeprefix(_EXIF_START)
+    raw = raw.removeprefix(EXIF_START)
     return raw if raw[:4] in _TIFF_STARTS and len(exif) else b""
 
 
 def _xmp(image: Image.Image) -> bytes:
     packet: Any = image.info.get("xmp", image.info.get("XML:com.adobe.xmp", b""))  # the latter is older Pillows' PNG
     raw = packet.encode() if isinstance(packet, str) else bytes(packet) if isinstance(packet, bytes) else b""
-    return _TURNED.sub(rb"\g<1>1", raw)
+    return upright_xmp(raw)
+
+
+def upright_xmp(packet: bytes) -> bytes:
+    """A packet whose orientation, if it has one, is that of pixels that have been turned."""
+    return _TURNED.sub(rb"\g<1>1", packet)
 
 
 def save_options(metadata: Metadata, fmt: str) -> dict[str, Any]:
@@ -89,11 +131,11 @@ def save_options(metadata: Metadata, fmt: str) -> dict[str, Any]:
     if fmt == "tiff" and (metadata.exif or metadata.xmp):  # XMP is one of its tags
         exif = Image.Exif()
         if metadata.exif:
-            exif.load(_EXIF_START + metadata.exif)
+            exif.load(EXIF_START + metadata.exif)
         if metadata.xmp:
-            exif[_XMP] = metadata.xmp
+            exif[XMP_TAG] = metadata.xmp
         return options | {"exif": exif}
-    blobs = {"exif": _EXIF_START + metadata.exif if metadata.exif else b"", "xmp": metadata.xmp}
+    blobs = {"exif": EXIF_START + metadata.exif if metadata.exif else b"", "xmp": metadata.xmp}
     return options | {name: blob for name, blob in blobs.items() if blob}
 
 

@@ -57,6 +57,35 @@ def test_there_and_back(run: Run, see_through: Path, tmp_path: Path, capsys: Cap
     assert f"{report['psnr']:.2f} dB, alpha inf dB" in capsys.readouterr().out
 
 
+def test_a_dry_run_counts_both(run: Run, see_through: Path, capsys: Capture) -> None:
+    assert run("encode", see_through, *TINY, "--metadata", "exif", "--json", "-q", "-f") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert run("encode", see_through, *TINY, "--metadata", "exif", "--json", "-q", "--dry-run") == 0
+    expected = json.loads(capsys.readouterr().out)
+    for name in ("cap_bytes", "alpha", "alpha_bytes", "metadata_bytes"):
+        assert expected[name] == report[name], name
+    assert run("encode", see_through, *TINY, "--metadata", "exif", "-q", "--dry-run") == 0
+    words = f"at most 500 bytes (alpha lossless, {report['alpha_bytes']}; metadata {report['metadata_bytes']})"
+    assert words in capsys.readouterr().out
+    assert run("encode", see_through, "-p", "25", "-q", "--dry-run") == 0
+    assert f"allows (alpha at most {report['alpha_bytes']})" in capsys.readouterr().out
+    assert run("encode", see_through, "-s", "60", "-q", "--dry-run") == 3
+
+
+def test_a_dry_run_counts_an_alpha_that_would_be_fitted(run: Run, tmp_path: Path, capsys: Capture) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (24, 32, 4)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    assert run("encode", tmp_path / "a.png", "-s", "600", "-q", "--dry-run", "--json") == 0
+    both = json.loads(capsys.readouterr().out)
+    assert run("encode", tmp_path / "a.png", "-s", "600", "-q", "--dry-run", "--json", "--alpha", "drop") == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert (both["alpha"], alone["alpha"]) == ("lossy", None)
+    assert 0 < both["alpha_bytes"] < 0.25 * 600
+    assert both["seconds"] > alone["seconds"]
+    assert run("encode", tmp_path / "a.png", "-s", "600", "-q", "--dry-run") == 0
+    assert f"(alpha lossy, at most {both['alpha_bytes']})" in capsys.readouterr().out
+
+
 def test_info(run: Run, see_through: Path, tmp_path: Path, capsys: Capture) -> None:
     assert run("encode", see_through, *TINY, "--metadata", "all", "-q") == 0
     assert run("info", tmp_path / "a.inr") == 0

@@ -68,6 +68,20 @@ def test_grids_are_counted_by_no_paper(run: Run, coded: Path, tmp_path: Path, ca
     assert json.loads(capsys.readouterr().out)["accounts"] == []
 
 
+def test_a_network_for_the_alpha_is_shown_too(run: Run, capsys: Capture) -> None:
+    lossy, lossless = (Path(__file__).parents[1] / "golden" / f"alpha_{kind}.inr" for kind in ("lossy", "lossless"))
+    assert run("info", lossy, "-v", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert sum(tensor["total"] for tensor in record["tensors"]) == record["params"]
+    (size,) = [section["bytes"] for section in record["sections"] if section["name"] == "alpha"]
+    assert 0.5 * size < sum(tensor["bits"] for tensor in record["alpha_tensors"]) / 8 < size
+    assert run("info", lossy, "-v") == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  alpha {tensor['name']} " in text for tensor in record["alpha_tensors"])
+    assert run("info", lossless, "-v", "--json") == 0
+    assert "alpha_tensors" not in json.loads(capsys.readouterr().out)
+
+
 def test_pixels_are_never_decoded(run: Run, coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from inrcodec import decoder
 

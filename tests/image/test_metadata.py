@@ -70,6 +70,19 @@ def test_the_orientation_that_was_applied_is_reset(noise: Noise, save: Save) -> 
     assert exif.get_ifd(0x8769)[0x829A] == 0.25
 
 
+def test_exif_of_tiff_files_is_what_does_not_describe_them(noise: Noise, save: Save) -> None:
+    raw = save(noise(), "TIFF", exif=_exif(6).tobytes())
+    loaded = load_image(raw, metadata="exif")
+    assert loaded.pixels.array.shape == (7, 5, 3)
+    exif = _read_exif(loaded.pixels.metadata.exif)
+    assert {tag: value for tag, value in exif.items() if tag != 0x8769} in (
+        {0x010F: "A maker"}, {0x010F: "A maker", 0x0112: 1},
+    )  # fmt: skip
+    assert exif.get_ifd(0x8769)[0x829A] == 0.25
+    assert any("metadata dropped" in note for note in load_image(raw).notes)
+    assert load_image(save(noise(), "TIFF"), metadata="exif").pixels.metadata.exif == b""
+
+
 def test_that_of_xmp_too(noise: Noise, save: Save) -> None:
     packet = PACKET.replace(b"who", b'tiff:Orientation="6" who')
     loaded = load_image(save(noise(), "WEBP", xmp=packet, exif=_exif(6)), metadata="xmp")

@@ -37,7 +37,7 @@ def say() -> Say:
 
 
 def _line(header: Header, file_bytes: int) -> str:
-    kind = "gray" if header.channels == 1 else "RGB"
+    kind = ("gray" if header.channels == 1 else "RGB") + (" and alpha" if header.alpha else "")
     width, height = (side if side < max(128, file_bytes) else "?" for side in (header.width, header.height))
     return f"inrcodec picture, version {VERSION}, {width} x {height}, {kind}, {header.depth} bits a sample"
 
@@ -51,7 +51,8 @@ def test_golden_files(say: Say) -> None:
     expected = []
     for path in GOLDEN:
         about = probe(path.read_bytes())
-        expected.append(_line(Header(about.width, about.height, about.channels, about.depth), about.bytes))
+        header = Header(about.width, about.height, about.channels, about.depth, about.alpha is not None)
+        expected.append(_line(header, about.bytes))
     assert sum("?" in line for line in expected) == 1  # a line of 300 pixels in 76 bytes
     assert say(*GOLDEN).splitlines() == expected
 
@@ -61,7 +62,7 @@ SIDES = (1, 127, 128, 300, 16383, 16384, 65535)
 
 def test_sizes_of_one_two_and_three_bytes(say: Say, tmp_path: Path) -> None:
     sizes = [(width, height) for width in SIDES for height in SIDES]
-    headers = [Header(*size, 1 if k % 2 else 3, 16 if k % 3 else 8) for k, size in enumerate(sizes)]
+    headers = [Header(*size, 1 if k % 2 else 3, 16 if k % 3 else 8, bool(k % 5)) for k, size in enumerate(sizes)]
     for k, header in enumerate(headers):
         (tmp_path / f"{k}.inr").write_bytes(write(header, {Tag.SIREN: bytes(70_000)}))
     assert say(*(tmp_path / f"{k}.inr" for k in range(len(sizes)))).splitlines() == [
