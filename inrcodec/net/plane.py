@@ -31,7 +31,8 @@ class PlaneCanvas:
 
     def rows(self, top: int, bottom: int) -> Float:
         """Samples ``(bottom - top, columns)`` of some rows, nominally in [0, 1], not clipped."""
-        return self._resampled.rows(top, bottom)[0]
+        samples: Float = self._resampled.rows(top, bottom)[0]
+        return samples
 
     def _part(self, top: int, bottom: int, left: int, right: int) -> Float:
         """A part of the plane at its own size, ``(1, rows, columns)``."""
