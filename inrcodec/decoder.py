@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.container import Tag, read
 from inrcodec.format.cut import cut_to
-from inrcodec.format.stream import Stream, describe, extract
+from inrcodec.format.stream import Stream, coding_work, describe, extract, live_grids
 from inrcodec.limits import Limits
+from inrcodec.net.arch import Arch
 from inrcodec.net.canvas import Canvas, octave_of
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
@@ -24,14 +25,12 @@ from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from inrcodec.net.layered import drawn as drawn_latents
 from inrcodec.net.upsample import UNIT
+from inrcodec.net.work import canvas_work, siren_work
 from inrcodec.pixels import Pixels
 
 STRIP = 1 << 20
 """Pixels drawn as floats at a time: the rest of a large picture takes no more memory than its integers."""
-
-GRID_STRIP = 1 << 16
-"""The same with grids, which need a float for each of them and a few rows beyond the strip."""
-
+_Paint = Callable[[slice], NDArray[np.float32]]
 
 _CODERS = {Tag.HALVES: "dense16", Tag.BROTLI: "brotli"}
 """Sections that say how weights are coded, where that is not the arithmetic coder."""
@@ -58,6 +57,11 @@ class View:
     def __post_init__(self) -> None:
         if self.depth not in (None, 8, 16):
             raise ValueError(f"a sample has 8 or 16 bits, not {self.depth}")
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is the picture as it was coded, in size at least."""
+        return (self.scale, self.width, self.height, self.crop) == (None, None, None, None)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Output size of a picture of ``width x height``.
@@ -190,7 +194,7 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     Raises:
         BitstreamError: not a valid file.
     """
-    limits = limits or Limits()
+    limits = (limits or Limits()).of_file(len(data))
     container = read(data, limits)
     stream = extract(container, limits)
     weights = stream.weights
@@ -260,31 +264,62 @@ def decode_pixels(
         InrError: a file without layers is larger than ``max_bytes``, or the shortest cut of one with them.
         ValueError: the view makes no sense for this picture.
     """
-    limits, view = limits or Limits(), view or View()
+    limits, view = (limits or Limits()).of_file(len(data)), view or View()
+    # A view is judged by what is drawn of it, and may be a small part of a picture that is over the limits.
+    container = read(data, limits if view.whole else replace(limits, max_pixels=limits.max_side**2))
+    arch, size = describe(container, limits), (container.header.width, container.header.height)
+    octave, live = 0, None
+    if isinstance(arch, GridArch):  # a small drawing needs only coarse grids, and the fine ones are most of the file
+        octave, live = octave_of(arch, size, view.size(*size)), live_grids(container)
+    cutting = max_bytes is not None and len(data) > max_bytes
+    drawing = _drawing_work(arch, size, view, limits, live)
+    limits.check_work(drawing + coding_work(container, 0 if cutting else octave))
+    if max_bytes is not None and cutting:
+        return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
+    return draw(extract(container, limits, octave), view, limits)
+
+
+def decoding_work(data: bytes) -> int:
+    """Work that decoding a whole file takes; see :mod:`inrcodec.net.work`.
+
+    Raises:
+        BitstreamError: not a valid file.
+    """
+    limits = Limits()
     container = read(data, limits)
     arch, header = describe(container, limits), container.header
-    if max_bytes is not None and len(data) > max_bytes:
-        return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
-    octave = 0
-    if isinstance(arch, GridArch):  # a small drawing needs only coarse grids, and the fine ones are most of the file
-        octave = octave_of(arch, (header.width, header.height), view.size(header.width, header.height))
-    return draw(extract(container, limits, octave), view, limits)
+    live = live_grids(container) if isinstance(arch, GridArch) else None
+    return coding_work(container) + _drawing_work(arch, (header.width, header.height), View(), limits, live)
+
+
+def _drawing_work(
+    arch: Arch | GridArch, size: tuple[int, int], view: View, limits: Limits, live: Sequence[bool] | None
+) -> int:
+    """What drawing a view takes, once its size is checked; ``live`` grids are those that are not zero."""
+    drawn = view.size(*size)
+    if max(drawn) > limits.max_side * 64:
+        raise LimitError(f"an output of {drawn[0]}x{drawn[1]} is out of bounds: its sides are over 64 times the limit")
+    window = view.window(*drawn)
+    limits.check_size(*window[2:])
+    if isinstance(arch, GridArch):
+        return canvas_work(arch, size, drawn, window, live or ())
+    return siren_work(arch, window[2] * window[3])
 
 
 def draw(stream: Stream, view: View | None = None, limits: Limits | None = None) -> Pixels:
     """Evaluate a stream's network over the view; see :func:`decode_pixels`."""
     limits, view = limits or Limits(), view or View()
     header, arch = stream.header, stream.arch
-    out_width, out_height = view.size(header.width, header.height)
-    if max(out_width, out_height) > limits.max_side * 64:
-        raise LimitError(f"an output of {out_width}x{out_height} is out of bounds")
-    x, y, w, h = view.window(out_width, out_height)
-    limits.check_size(w, h)
-    limits.check_work(w * h, arch.params)
-    paint = _painter(stream, (out_width, out_height), slice(x, x + w))
+    size, live = (header.width, header.height), None
+    if isinstance(arch, GridArch):
+        latents = stream.latents or ()
+        live = [any(plane.any() for plane in latents[grid :: arch.grids]) for grid in range(arch.grids)]
+    limits.check_work(_drawing_work(arch, size, view, limits, live))
+    drawn = view.size(*size)
+    x, y, w, h = view.window(*drawn)
     depth = view.depth or header.depth
+    rows, paint = _painter(stream, drawn, slice(x, x + w))
     array = np.empty((h, w, arch.outputs), dtype=np.uint8 if depth == 8 else np.uint16)
-    rows = max(1, (GRID_STRIP if isinstance(arch, GridArch) else STRIP) // w)
     for top in range(0, h, rows):
         deep = min(rows, h - top)
         with np.errstate(all="ignore"):  # a hostile file may overflow; NaN is drawn as black
@@ -293,12 +328,13 @@ def draw(stream: Stream, view: View | None = None, limits: Limits | None = None)
     return Pixels(array, depth)
 
 
-def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> Callable[[slice], NDArray[np.float32]]:
-    """What draws some rows: samples in raster order, ``(pixels, outputs)``."""
+def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> tuple[int, _Paint]:
+    """How many rows to draw at a time, and what draws them: samples in raster order, ``(pixels, outputs)``."""
     header, arch, tensors = stream.header, stream.arch, stream.tensors()
     if isinstance(arch, GridArch):
         seen = drawn_latents(arch, stream.latents or ())
         canvas = Canvas(arch, tensors, seen, (header.width, header.height), drawn, columns)
-        return lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
+        return canvas.strip, lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
     u, v = axes(header.width, header.height, *drawn)
-    return lambda rows: render(arch, tensors, u[columns], v[rows])
+    strip = max(1, STRIP // (columns.stop - columns.start))
+    return strip, lambda rows: render(arch, tensors, u[columns], v[rows])

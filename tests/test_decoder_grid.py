@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inrcodec import decoder
 from inrcodec.coding.rangecoder import Reader
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import Latents, read_latents
-from inrcodec.decoder import View, anatomy, decode_pixels, draw, probe
+from inrcodec.decoder import View, anatomy, decode_pixels, decoding_work, draw, probe
 from inrcodec.errors import InrError, LimitError
 from inrcodec.format import stream as stream_module
 from inrcodec.format.container import Header, Tag, read, write
 from inrcodec.format.sections import GridHead, write_grid, write_laws
 from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
+from inrcodec.net import canvas
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import ACTIVATIONS, GridArch
 
@@ -96,7 +96,8 @@ def test_strips_do_not_show(data: bytes, monkeypatch: pytest.MonkeyPatch) -> Non
     views = (View(depth=16), View(scale=0.6, depth=16), View(scale=2, depth=16))
     wholes = [decode_pixels(data, view).array.astype(int) for view in views]
     for strip in (1, 100, 333):
-        monkeypatch.setattr(decoder, "GRID_STRIP", strip)
+        monkeypatch.setattr(canvas, "STRIP", strip)
+        monkeypatch.setattr(canvas, "STRIP_ROWS", 1)
         for view, whole in zip(views, wholes, strict=True):
             assert np.abs(decode_pixels(data, view).array - whole).max() <= 1
 
@@ -224,8 +225,9 @@ def test_partial_decodes_survive_random_payloads(data: bytes) -> None:
 
 def test_limits_are_the_callers(data: bytes) -> None:
     latents = ARCH.latents(37, 22)
-    fits = Limits(37, 37 * 22, ARCH.params, latents * ARCH.params, latents)
+    fits = Limits(37, 37 * 22, ARCH.params, decoding_work(data), latents)
     decode_pixels(data, limits=fits)
-    for name, value in vars(fits).items():
+    for name in ("max_side", "max_pixels", "max_params", "max_work", "max_latents"):
+        value = getattr(fits, name)
         with pytest.raises(LimitError):
             decode_pixels(data, limits=replace(fits, **{name: value - 1}))

@@ -19,9 +19,20 @@ from inrcodec.net.grid import GridArch
 from inrcodec.net.synthesis import Synthesiser, residual
 from inrcodec.net.upsample import Ladder, reach, resampled
 
+STRIP = 1 << 16
+"""Samples drawn at a time, each of which needs a float for every grid."""
+
+STRIP_ROWS = 8
+"""Rows drawn at a time at least: a strip looks a few rows beyond its own, and many thin ones would be most of it."""
+
 Float = NDArray[np.float32]
 Size = tuple[int, int]
 """Columns and rows."""
+
+
+def strip_rows(*widths: int) -> int:
+    """Rows to draw at a time, where samples of the given widths are kept."""
+    return max(STRIP_ROWS, STRIP // max(widths))
 
 
 def octave_of(arch: GridArch, coded: Size, drawn: Size) -> int:
@@ -50,6 +61,9 @@ class Canvas:
         coded: size of the coded picture.
         drawn: size of the whole drawing.
         columns: the columns that are wanted.
+
+    Attributes:
+        strip: rows to draw at a time, so that memory stays flat.
     """
 
     def __init__(
@@ -69,10 +83,21 @@ class Canvas:
         across, down = (_places(full, want, octave) for full, want in zip(coded, drawn, strict=True))
         self._across = None if across is None else across[columns]
         self._down = down
+        self.strip = strip_rows(self._ladder.shape(octave)[1], columns.stop - columns.start)
+        self._flat = None if self._ladder.channels(octave) else self._constant()
+
+    def _constant(self) -> Float:
+        """What a picture without any latents is everywhere, ``(outputs, 1, 1)``."""
+        colour = self._network(np.zeros((0, 1, 1), np.float32))
+        for kernel in self._kernels:
+            colour = residual(colour, kernel, (True, True), (True, True))
+        return colour
 
     def rows(self, top: int, bottom: int) -> Float:
         """Samples ``(outputs, bottom - top, columns)`` of some rows, nominally in [0, 1], not clipped."""
         left, right = self._columns
+        if self._flat is not None:
+            return np.broadcast_to(self._flat, (len(self._flat), bottom - top, right - left))
         if not self._kernels:
             return self._network(self._stack(top, bottom, left, right))
         height, width = self._ladder.shape(0)
