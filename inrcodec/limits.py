@@ -60,7 +60,7 @@ class Limits:
         if max(width, height) > self.max_side:
             raise LimitError(f"picture of {width}x{height} has a side over the limit of {self.max_side} (max_side)")
         if width * height > self.max_pixels:
-            raise LimitError(f"picture of {width}x{height} has more than {self.max_pixels} pixels, the limit (max_pixels)")
+            raise LimitError(f"picture of {width}x{height} is over the limit of {self.max_pixels} pixels (max_pixels)")
 
     def check_params(self, params: int) -> None:
         """Refuse a network that is too large.

@@ -47,7 +47,7 @@ def read_latents(
     field, plane = Neighbourhood(model.arch, before, shape), len(before)
     ready: dict[int, tuple[Gather, Evaluator, LawReader]] = {}
     for count, places in field.steps(end):
-        if count not in ready:  # waves grow and shrink by one latent every three steps; in between two lengths take turns
+        if count not in ready:  # waves grow and shrink by one every three steps; in between two lengths take turns
             if len(ready) == 2:
                 del ready[next(iter(ready))]
             ready[count] = field.gather(count), model.at(plane, count), LawReader(reader, count)

@@ -181,7 +181,7 @@ def _section_table(reader: Reader) -> dict[Tag, int]:
         try:
             tag = Tag(code)
         except ValueError:
-            raise UnsupportedVersion(f"unknown section {code} at byte {reader.last}; a newer inrcodec wrote this") from None
+            raise UnsupportedVersion(f"unknown section {code} at byte {reader.last}") from None
         if table and tag <= max(table):
             raise BitstreamError(f"section {tag.name} is repeated or out of order (byte {reader.last})")
         table[tag] = reader.varint(f"length of section {tag.name}")

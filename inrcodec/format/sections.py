@@ -202,10 +202,11 @@ def read_laws(body: bytes, tensors: int) -> tuple[Law, ...]:
     """
     if len(body) != LAW_BYTES * tensors:
         raise BitstreamError(f"{tensors} tensors take {LAW_BYTES * tensors} bytes of laws, not {len(body)}")
-    laws = []
-    for tensor in range(tensors):
-        try:
-            laws.append(Law(*body[LAW_BYTES * tensor : LAW_BYTES * (tensor + 1)]))
-        except BitstreamError as error:
-            raise BitstreamError(f"tensor {tensor}: {error}") from error
-    return tuple(laws)
+    return tuple(_law(body[LAW_BYTES * tensor : LAW_BYTES * (tensor + 1)], tensor) for tensor in range(tensors))
+
+
+def _law(integers: bytes, tensor: int) -> Law:
+    try:
+        return Law(*integers)
+    except BitstreamError as error:
+        raise BitstreamError(f"tensor {tensor}: {error}") from error

@@ -114,3 +114,13 @@ def canvas_work(
 def adding_work(arch: GridArch, shapes: Sequence[tuple[int, int]]) -> int:
     """Work of adding layers up, if there are any, for grids of the given shapes in stream order."""
     return PLANE * sum(rows * columns for rows, columns in shapes) if isinstance(arch, LayeredArch) else 0
+
+
+def whole_work(arch: Arch | GridArch, width: int, height: int) -> int:
+    """Work of decoding a picture of ``width x height`` at its own size, with all of its grids coded."""
+    weights = WEIGHT * arch.params
+    if not isinstance(arch, GridArch):
+        return weights + siren_work(arch, width * height)
+    shapes, size = arch.plane_shapes(width, height), (width, height)
+    coding = latents_work(arch, shapes, (True,) * arch.planes) + adding_work(arch, shapes)
+    return weights + coding + canvas_work(arch, size, size, (0, 0, width, height), (True,) * arch.grids)

@@ -12,6 +12,7 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.engine import reference
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
@@ -82,7 +83,7 @@ class GridSession(Session):
     def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
         """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
         config = config or self.config
-        arch = self.arch()
+        arch = self.arch(cap)
         budget = self._budget(arch, cap)
         fitted = self._fitted(cast("Any", arch), budget, cap, config, share)
         self.steps += fitted.steps
@@ -93,7 +94,7 @@ class GridSession(Session):
     ) -> Candidate:
         """A fit at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
         config = replace(config or self.config, price=price)
-        arch = self.arch()
+        arch = self.arch(round(self._bits_at(price) / 8) if cap is None else cap)
         budget = self._bits_at(price) if cap is None else self._budget(arch, cap)
         fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, f"price {price}", config, share))
         self.steps += fitted.steps
@@ -123,9 +124,16 @@ class GridSession(Session):
         """Whether a fit can be landed on another cap."""
         return True
 
-    def arch(self) -> GridArch:
-        """The architecture of all fits."""
-        return auto_grid(self.header)
+    def arch(self, cap: int | None = None) -> GridArch:
+        """The architecture of fits for a cap.
+
+        Raises:
+            TargetError: no decoder would take such a file by default.
+        """
+        arch = auto_grid(self.header, cap)
+        if cap is not None:
+            check_decodable(self.header, arch, cap)
+        return arch
 
     def refit(self, base: Candidate, cap: int) -> Candidate:
         """The same fit, landed on another cap."""
