@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of the decoder with atheris (libFuzzer): python -m fuzz.decode --seconds 60.
 
-Starts from the golden files and from what earlier runs left in data/fuzz/corpus. A file that breaks the decoder is left in
-data/fuzz/ as ``crash-...`` or ``timeout-...``; once it is understood it goes to tests/corpus/, which the tests replay.
+Starts from the golden files and from what earlier runs left in data/fuzz/corpus. A file that breaks the decoder is left
+in data/fuzz/ as ``crash-...`` or ``timeout-...``; once it is understood it goes to tests/corpus/, which tests replay.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["inrcodec"]):
 from fuzz.mutation import mutated  # noqa: E402
 
 
-def _scramble(data: bytes, rng: random.Random) -> bytes:  # noqa: ARG001 - libFuzzer draws its own
+def _scramble(data: bytes, rng: random.Random) -> bytes:  # noqa: ARG001 - libFuzzer has its own
     """What libFuzzer knows of comparisons that failed goes into a part of the file, not into its frame."""
     return bytes(atheris.Mutate(data or b"\0", len(data) + 16))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Callable, Mapping
 
 from inrcodec.decoder import View, anatomy, decode_pixels, probe
 from inrcodec.errors import InrError
@@ -15,7 +16,7 @@ SMALL = Limits(max_side=4096, max_pixels=1 << 16, max_params=1 << 16, max_latent
 SECONDS = 2.0
 """What any of the readers may take."""
 
-READERS = {
+READERS: Mapping[str, Callable[[bytes, Limits | None], object]] = {
     "decode": lambda data, limits: decode_pixels(data, limits=limits),
     "preview": lambda data, limits: decode_pixels(data, View(scale=0.5), limits),
     "probe": probe,

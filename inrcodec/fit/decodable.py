@@ -16,6 +16,9 @@ _FILLED = 0.95
 def decodable(header: Header, arch: Arch | GridArch, cap: int) -> bool:
     """Whether default limits allow a file of about ``cap`` bytes with this network, all of its grids coded."""
     limits = Limits().of_file(round(_FILLED * cap))
+    shapes = arch.plane_shapes(header.width, header.height) if isinstance(arch, GridArch) else ()
+    if sum(rows * columns for rows, columns in shapes) > limits.max_latents:
+        return False
     return whole_work(arch, header.width, header.height) <= limits.max_work
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
@@ -24,7 +25,7 @@ from inrcodec.decoder import decode_pixels, probe  # noqa: E402
 from inrcodec.format.container import Header  # noqa: E402
 from inrcodec.format.cut import cut_at  # noqa: E402
 from inrcodec.format.stream import Stream, pack, unpack  # noqa: E402
-from inrcodec.net.arch import Arch  # noqa: E402
+from inrcodec.net.arch import Arch, TensorSpec  # noqa: E402
 from inrcodec.net.encoding import Encoding  # noqa: E402
 from inrcodec.net.grid import GridArch  # noqa: E402
 from inrcodec.net.layered import LayeredArch  # noqa: E402
@@ -67,8 +68,8 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
 }
 """Picture, network and kind of weights.
 
-``pruned`` has a tensor of zeros, ``empty`` nothing else but a gray, ``magnitude`` four zeros in five, ``wide`` symbols of
-the largest magnitude; those of ``prior`` are added to one. ``cut`` files end in that plane, before that wave.
+``pruned`` has a tensor of zeros, ``empty`` nothing else but a gray, ``magnitude`` four zeros in five, ``wide`` symbols
+of the largest magnitude; those of ``prior`` are added to one. ``cut`` files end in that plane, before that wave.
 """
 
 _FIRST = ("deep", "dot", "gray", "halves", "line", "pruned", "rgb", "wide")
@@ -118,20 +119,7 @@ def _grids(header: Header, arch: GridArch, weights: str, seed: int) -> Stream:
     prior = int(weights.removeprefix("prior ")) if weights.startswith("prior") else 0
     values, laws = [], []
     for spec in arch.tensors():
-        numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
-        numbers *= 0.1 if spec.name in ("U", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
-        if prior:
-            numbers *= 0.1 * (rng.random(spec.shape) < 0.1)
-        elif spec.name == "S.bias":
-            numbers[-arch.outputs :] += 0.5
-        elif spec.name == "C.bias":
-            numbers[:, -1] -= np.arange(arch.grids)
-        elif spec.name == "D.bias":
-            numbers[:, -1] -= 0.5
-        if weights == "empty":
-            numbers[:] = 0
-            if spec.name == "S.bias":
-                numbers[-arch.outputs :] = 0.5
+        numbers = _numbers(spec, arch, weights, rng)
         step = step_code(0.01)
         values.append(np.rint(numbers / step_size(step)).astype(np.int32))
         laws.append(fit_law(values[-1], step))
@@ -149,6 +137,22 @@ def _grids(header: Header, arch: GridArch, weights: str, seed: int) -> Stream:
             plane.flat[0] = grid < 1
         latents.append(plane)
     return Stream(header, arch, Symbols(arch, tuple(laws), tuple(values), prior), tuple(latents))
+
+
+def _numbers(spec: TensorSpec, arch: GridArch, weights: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    """One tensor of the networks."""
+    numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
+    numbers *= 0.1 if spec.name in ("U", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
+    numbers *= weights != "empty"
+    if weights.startswith("prior"):
+        numbers *= 0.1 * (rng.random(spec.shape) < 0.1)
+    elif spec.name == "S.bias":
+        numbers[-arch.outputs :] += 0.5
+    elif spec.name == "C.bias" and weights != "empty":
+        numbers[:, -1] -= np.arange(arch.grids)
+    elif spec.name == "D.bias":
+        numbers[:, -1] -= 0.5
+    return numbers
 
 
 def describe(data: bytes) -> dict[str, Any]:

@@ -6,7 +6,9 @@ speed or against hostile files is left out: it is for files that are known to be
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ def decode(data: bytes) -> Decoded:
 
 def _decode_siren(file: File) -> Decoded:
     net = networks.read_siren(file)
-    symbols = None
+    symbols: weights.Symbols | None = None
     laws: list[Law] = []
     if HALVES in file.sections:
         tensors = weights.halves(file, net.shapes)
@@ -55,7 +57,7 @@ def _decode_siren(file: File) -> Decoded:
             symbols = weights.ranged(RangeDecoder(file.sections[SYMBOLS]), net.shapes, laws)
         tensors = weights.steps(symbols, laws)
     levels = picture.levels(picture.draw_siren(file, net, tensors), file.depth)
-    return Decoded(laws, symbols and _flat(symbols), _flat(tensors), None, levels)
+    return Decoded(laws, None if symbols is None else _flat(symbols), _flat(tensors), None, levels)
 
 
 def _decode_grids(file: File) -> Decoded:
@@ -68,10 +70,10 @@ def _decode_grids(file: File) -> Decoded:
         tensors = weights.on_prior(tensors, grids, file.channels)
     planes, sums = latents.read_all(decoder, grids, tensors, file)
     unit = float(grids.ratio) ** (grids.scale - grids.layers)
-    samples = picture.draw_grids(file, grids, [plane * unit for plane in sums], tensors)
+    samples = picture.draw_grids(file, grids, [plane.astype(np.float64) * unit for plane in sums], tensors)
     flat = [plane.ravel().tolist() for plane in planes]
     return Decoded(laws, _flat(symbols), _flat(tensors), flat, picture.levels(samples, file.depth))
 
 
-def _flat(tensors: dict[str, NDArray[np.generic]] | weights.Symbols | weights.Weights) -> list[list[float]]:
+def _flat(tensors: Mapping[str, NDArray[Any]]) -> list[list[Any]]:
     return [part.ravel().tolist() for part in tensors.values()]

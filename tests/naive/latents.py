@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def _shares(scale: int) -> tuple[float, list[float], list[float]]:
     return decay, beyond, [part * (1.0 - of_bin) for part in beyond]
 
 
-@lru_cache(maxsize=None)
+@cache
 def main_table(scale: int, fraction: int) -> list[int]:
     """Bins -32 .. 32."""
     decay, beyond, within = _shares(scale)
@@ -69,14 +69,14 @@ def main_table(scale: int, fraction: int) -> list[int]:
     return cumulative([*lower, 1.0 - (left + right), *upper])
 
 
-@lru_cache(maxsize=None)
+@cache
 def tail_table(scale: int) -> list[int]:
     """How far beyond: 0 .. 63, or more."""
     _, beyond, within = _shares(scale)
     return cumulative([*within[:64], beyond[64]])
 
 
-@lru_cache(maxsize=None)
+@cache
 def low_table(width: int) -> list[int]:
     """The place in a bin."""
     return cumulative([1 / width] * width + [0.0] * (65 - width))

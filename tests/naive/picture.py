@@ -13,6 +13,8 @@ from tests.naive.weights import Weights
 
 Float = NDArray[np.float64]
 
+BICUBIC = np.array([-0.03515625, 0.26171875, 0.87890625, -0.10546875])
+
 
 def activated(code: int, z: Float) -> Float:
     if code == 0:
@@ -20,8 +22,8 @@ def activated(code: int, z: Float) -> Float:
     if code == 1:
         return np.maximum(z, 0.0)
     if code == 2:
-        return z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2
-    return np.exp(-z * z / 2)
+        return np.array([value * (1 + math.erf(value / math.sqrt(2))) / 2 for value in z])
+    return np.array([math.exp(-value * value / 2) for value in z])
 
 
 def normals(count: int, seed: int) -> list[float]:
@@ -88,7 +90,7 @@ def upsampled(grids: Grids, seen: list[Float], tensors: Weights, file: File) -> 
     for octave in range(grids.coarsest, -1, -1):
         rows, columns = math.ceil(file.height / 2**octave), math.ceil(file.width / 2**octave)
         if stack:
-            taps = np.array([-0.03515625, 0.26171875, 0.87890625, -0.10546875]) + tensors["U"][grids.coarsest - octave - 1]
+            taps = BICUBIC + tensors["U"][grids.coarsest - octave - 1]
             stack = [twice(twice(plane.T, taps)[:, :rows].T, taps)[:, :columns] for plane in stack]
         if octave >= grids.finest:
             stack.append(seen[grids.coarsest - octave])
@@ -129,4 +131,5 @@ def draw_grids(file: File, grids: Grids, sums: list[Float], tensors: Weights) ->
 def levels(samples: Float, depth: int) -> NDArray[np.int64]:
     """Whole levels, halves to even; what is no number is 0."""
     clipped = np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-    return np.rint(clipped * (2**depth - 1)).astype(np.int64)
+    whole: NDArray[np.int64] = np.rint(clipped * (2**depth - 1)).astype(np.int64)
+    return whole

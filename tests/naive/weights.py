@@ -69,7 +69,7 @@ def halves(file: File, shapes: Shapes) -> Weights:
 
 def steps(symbols: Symbols, laws: list[Law]) -> Weights:
     """Symbols times steps."""
-    return {name: values * step_size(law[0]) for (name, values), law in zip(symbols.items(), laws, strict=True)}
+    return {name: values.astype(np.float64) * step_size(law[0]) for (name, values), law in zip(symbols.items(), laws, strict=True)}
 
 
 def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
@@ -94,10 +94,11 @@ def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
     else:
         del base["U"]
     if channels == 1:
-        base["S.out"] = sum(base["S.out"][c] for c in range(3))[None] / 3
-        base["S.bias"] = np.append(base["S.bias"][:48], sum(base["S.bias"][48:]) / 3)
-        kernel = sum(base["R0"][:, c] for c in range(3))
-        base["R0"] = (sum(kernel[c] for c in range(3)) / 3)[None, None]
+        out, bias, kernel = base["S.out"], base["S.bias"], base["R0"]
+        base["S.out"] = (out[:1] + out[1:2] + out[2:]) / 3
+        base["S.bias"] = np.append(bias[:48], (bias[48] + bias[49] + bias[50]) / 3)
+        kernel = kernel[:, :1] + kernel[:, 1:2] + kernel[:, 2:]
+        base["R0"] = (kernel[:1] + kernel[1:2] + kernel[2:]) / 3
     if grids.layers:
         blind = {name: np.zeros((len(base[name]), 9)) for name in ("C0", "C.out")}
         base["D0"] = np.concatenate([base["C0"], blind["C0"]], axis=1)
