@@ -69,7 +69,8 @@ def halves(file: File, shapes: Shapes) -> Weights:
 
 def steps(symbols: Symbols, laws: list[Law]) -> Weights:
     """Symbols times steps."""
-    return {name: values.astype(np.float64) * step_size(law[0]) for (name, values), law in zip(symbols.items(), laws, strict=True)}
+    sizes = (step_size(step) for step, *_ in laws)
+    return {name: part.astype(np.float64) * size for (name, part), size in zip(symbols.items(), sizes, strict=True)}
 
 
 def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
