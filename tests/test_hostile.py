@@ -77,6 +77,10 @@ class Hostile:
             low, high = (middle, high) if self.passes(*sides(middle)) else (low, middle)
         return self.file(*sides(low))
 
+    def can(self, sides: Callable[[int], tuple[int, int]]) -> bool:
+        """Whether anything of such a shape passes."""
+        return self.passes(*sides(1))
+
     def passes(self, width: int, height: int) -> bool:
         data = self.file(width, height)
         try:
@@ -124,6 +128,8 @@ def _costs(data: bytes, call: Callable[[bytes], object]) -> tuple[float, float]:
 @pytest.mark.parametrize("shape", SIDES)
 @pytest.mark.parametrize("name", FILES)
 def test_the_worst_of_every_kind_takes_no_two_seconds(name: str, shape: str) -> None:
+    if not FILES[name].can(SIDES[shape]):
+        return  # a row of 65,535 is too much already, and refused as everything over the limits is
     data = FILES[name].worst(SIDES[shape])
     assert len(data) < 500
     for call in (decode_pixels, anatomy):

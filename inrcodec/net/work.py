@@ -25,7 +25,7 @@ NEURON = {"gelu": 350}
 
 SINE = 24
 
-ANGLE = 200
+ANGLE = 300
 """An angle of an input encoding, with its sine and cosine."""
 
 RUNG = 250
@@ -37,13 +37,13 @@ TAP = 30
 WEIGHT = 1 << 14
 """A weight that is decoded. No network has many more of them than its file has bits."""
 
-LATENT = 6000
+LATENT = 7500
 """A latent that is decoded, context model aside."""
 
 INPUT, MULTIPLY, CONTEXT_NEURON = 60, 2, 40
 """An input, a weight (in float64) and a neuron of the context model."""
 
-WAVE, WAVE_LAYER = 650_000, 60_000
+WAVE, WAVE_LAYER = 750_000, 60_000
 """A call of the wavefront, and what each hidden layer of the context model adds to it."""
 
 PLANE = 20
