@@ -23,6 +23,9 @@ from inrcodec.net.grid import GridArch
 STRIP = 1 << 13
 """Latents whose laws are computed together when all are known, and indices coded together."""
 
+PIECE = 1 << 17
+"""Latents whose bits are counted together: a large grid then takes little more memory than its laws."""
+
 Latents = Sequence[NDArray[np.integer[Any]]]
 """One array ``(rows, columns)`` a grid, coarsest first."""
 
@@ -129,5 +132,9 @@ def grid_cost(model: ContextModel, before: Latents, latents: NDArray[np.integer[
     """Bits of one grid; see :func:`latent_cost`."""
     if not latents.any():
         return 0.0
-    rows, indices, _, _ = codes(latents.ravel().astype(np.int32), *grid_laws(model, before, latents))
-    return float(costs()[rows, indices].sum())
+    symbols, (centred, scale), total = latents.ravel(), grid_laws(model, before, latents), 0.0
+    for start in range(0, len(symbols), PIECE):
+        piece = slice(start, start + PIECE)
+        rows, indices, _, _ = codes(symbols[piece].astype(np.int32), centred[piece], scale[piece])
+        total += float(costs()[rows, indices].sum())
+    return total

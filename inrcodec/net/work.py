@@ -37,13 +37,13 @@ TAP = 30
 WEIGHT = 1 << 14
 """A weight that is decoded. No network has many more of them than its file has bits."""
 
-LATENT = 7500
+LATENT = 6000
 """A latent that is decoded, context model aside."""
 
 INPUT, MULTIPLY, CONTEXT_NEURON = 60, 2, 40
 """An input, a weight (in float64) and a neuron of the context model."""
 
-WAVE, WAVE_LAYER = 750_000, 60_000
+WAVE, WAVE_LAYER = 650_000, 60_000
 """A call of the wavefront, and what each hidden layer of the context model adds to it."""
 
 PLANE = 20

@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
 import pytest
 
+from inrcodec.decoder import decoding_work
 from inrcodec.encoder import EncodeOptions, Target, plan
 from inrcodec.errors import TargetError
+from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.decodable import check_decodable, decodable
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid.sizing import auto_grid
 from inrcodec.fit.sizing import auto_sparse
 from inrcodec.format.container import Header
+from inrcodec.format.stream import Stream, pack
 from inrcodec.limits import Limits
 from inrcodec.net.grid import GridArch
 
@@ -58,3 +66,12 @@ def test_more_latents_than_a_decoder_takes_are_not_begun() -> None:
     assert GridArch(0, 6).latents(10_000, 10_000) > Limits().max_latents
     assert not decodable(header, GridArch(0, 6), huge)
     assert auto_grid(header, huge).finest == 1
+
+
+def test_a_file_that_came_out_too_small_says_what_it_needs(make_stream: Callable[..., Stream]) -> None:
+    """Nothing of a large picture may be worth bytes; then only the file's own length is known to be too short."""
+    for width, more in ((9, False), (8000, True)):
+        stream = replace(make_stream((1,)), header=Header(width, 4000))
+        data = pack(stream)
+        needs = Candidate(stream, data, 30.0, 10**6, cast("FittedNet", None)).needs
+        assert needs == (decoding_work(data) if more else None)
