@@ -196,6 +196,7 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     """
     limits = (limits or Limits()).of_file(len(data))
     container = read(data, limits)
+    describe(container, limits)
     limits.check_work(coding_work(container) * 9 // 8)  # what latents cost takes another, shorter walk through them
     stream = extract(container, limits)
     weights = stream.weights

@@ -225,8 +225,7 @@ def _wanted(arch: GridArch, header: Header, octave: int) -> tuple[tuple[int, int
 def coding_work(container: Container, octave: int = 0) -> int:
     """Work of decoding what a container says; see :mod:`inrcodec.net.work` and :func:`extract`.
 
-    Raises:
-        BitstreamError: the description of the network is malformed.
+    The container is one that :func:`describe` has found to be a picture.
     """
     if Tag.GRID not in container.sections:
         return WEIGHT * _siren(container).params
