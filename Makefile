@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-matrix lint docs bench bench-kodak clean
+.PHONY: help setup demo test test-slow test-matrix fuzz lint docs bench bench-kodak clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,11 @@ test-slow: $(STAMP)  ## run the tests that take minutes: kills at random moments
 test-matrix: $(STAMP)  ## decode the same files under other versions, threads and CPU instructions, and compare
 	$(BIN)/python -m tests.matrix.run $(addprefix --python ,$(PYTHONS))
 
+fuzz: FUZZ_SECONDS ?= 60
+fuzz: $(STAMP)  ## throw mutated files at the decoder, for FUZZ_SECONDS=60; what breaks it stays in data/fuzz/
+	$(BIN)/python -m pip install -q --disable-pip-version-check $(PIP_ARGS) -c constraints.txt -e '.[fuzz]'
+	$(BIN)/python -m fuzz.decode --seconds $(FUZZ_SECONDS)
+
 lint: $(STAMP)  ## check style (ruff) and types (mypy)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -63,5 +68,5 @@ bench-kodak: $(STAMP)  ## the same on all 24 Kodak pictures and at 0.6 bpp too, 
 		-o data/results/kodak.tsv --plot data/results/kodak.png --html data/results/kodak.html
 
 clean:  ## remove .venv, caches and what the demo wrote
-	rm -rf $(VENV) data/demo data/results build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) data/demo data/results data/fuzz build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

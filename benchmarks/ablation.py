@@ -99,7 +99,7 @@ class Ablated(GridSession):
     variant = VARIANTS[DEFAULT]
     scratch = False
 
-    def arch(self) -> GridArch:
+    def arch(self, cap: int | None = None) -> GridArch:  # noqa: ARG002 - the same for all
         """The usual architecture but for what the variant changes."""
         return replace(super().arch(), **self.variant.arch)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from inrcodec.format.alpha import read_alpha
 from inrcodec.format.container import Container, Tag, read
 from inrcodec.format.cut import cut_to
 from inrcodec.format.metadata import metadata_sizes, read_metadata
-from inrcodec.format.stream import Stream, describe, extract
+from inrcodec.format.stream import Stream, coding_work, describe, extract, live_grids, nested
 from inrcodec.limits import Limits
+from inrcodec.net.arch import Arch
 from inrcodec.net.canvas import Canvas
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
@@ -26,8 +27,8 @@ from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from inrcodec.net.layered import drawn as drawn_latents
 from inrcodec.net.plane import PlaneCanvas
-from inrcodec.net.resample import source_of
 from inrcodec.net.upsample import UNIT
+from inrcodec.net.work import canvas_work, siren_work
 from inrcodec.pixels import Metadata, Pixels
 
 STRIP = 1 << 20
@@ -62,6 +63,11 @@ class View:
     def __post_init__(self) -> None:
         if self.depth not in (None, 8, 16):
             raise ValueError(f"a sample has 8 or 16 bits, not {self.depth}")
+
+    @property
+    def whole(self) -> bool:
+        """Whether this is the picture as it was coded, in size at least."""
+        return (self.scale, self.width, self.height, self.crop) == (None, None, None, None)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Output size of a picture of ``width x height``.
@@ -205,7 +211,7 @@ def anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo, ...]
     Raises:
         BitstreamError: not a valid file.
     """
-    limits = limits or Limits()
+    limits = (limits or Limits()).of_file(len(data))
     return _anatomy(read(data, limits), limits)
 
 
@@ -215,16 +221,16 @@ def alpha_anatomy(data: bytes, limits: Limits | None = None) -> tuple[TensorInfo
     Raises:
         BitstreamError: not a valid file.
     """
-    limits = limits or Limits()
+    limits = (limits or Limits()).of_file(len(data))
     container = read(data, limits)
     describe(container, limits)
-    if not container.header.alpha:
-        return ()
-    nested = read_alpha(container.sections[Tag.ALPHA], container.header, limits).nested
-    return () if nested is None else _anatomy(nested, limits)
+    inner = nested(container, limits)
+    return () if inner is None else _anatomy(inner, limits)
 
 
 def _anatomy(container: Container, limits: Limits) -> tuple[TensorInfo, ...]:
+    describe(container, limits)
+    limits.check_work(coding_work(container) * 9 // 8)  # what latents cost takes another, shorter walk through them
     stream = extract(container, limits)
     weights = stream.weights
     specs = stream.arch.tensors()
@@ -293,34 +299,68 @@ def decode_pixels(
         InrError: a file without layers is larger than ``max_bytes``, or the shortest cut of one with them.
         ValueError: the view makes no sense for this picture.
     """
-    limits, view = limits or Limits(), view or View()
-    container = read(data, limits)
+    limits, view = (limits or Limits()).of_file(len(data)), view or View()
+    # A view is judged by what is drawn of it, and may be a small part of a picture that is over the limits.
+    container = read(data, limits if view.whole else replace(limits, max_pixels=limits.max_side**2))
+    limits.check_work(_work(container, view, limits))
     if max_bytes is not None and len(data) > max_bytes:
         return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
     return draw(extract(container, limits), view, limits)
+
+
+def decoding_work(data: bytes) -> int:
+    """Work that decoding a whole file takes; see :mod:`inrcodec.net.work`.
+
+    Raises:
+        BitstreamError: not a valid file.
+    """
+    return _work(read(data), View(), Limits())
+
+
+def _work(container: Container, view: View, limits: Limits) -> int:
+    """Work of decoding a file and drawing a view of it, with that of a network for its alpha."""
+    arch, header = describe(container, limits), container.header
+    live = live_grids(container) if isinstance(arch, GridArch) else None
+    work = coding_work(container) + _drawing_work(arch, (header.width, header.height), view, limits, live)
+    inner = nested(container, limits)
+    return work if inner is None else work + _work(inner, view, limits)
+
+
+def _drawing_work(
+    arch: Arch | GridArch, size: tuple[int, int], view: View, limits: Limits, live: Sequence[bool] | None
+) -> int:
+    """What drawing a view takes, once its size is checked; ``live`` grids are those that are not zero."""
+    drawn = view.size(*size)
+    if max(drawn) > limits.max_side * 64:
+        raise LimitError(f"an output of {drawn[0]}x{drawn[1]} is out of bounds: its sides are over 64 times the limit")
+    window = view.window(*drawn)
+    limits.check_size(*window[2:])
+    if isinstance(arch, GridArch):
+        return canvas_work(arch, size, drawn, window, live or ())
+    return siren_work(arch, window[2] * window[3])
 
 
 def draw(stream: Stream, view: View | None = None, limits: Limits | None = None) -> Pixels:
     """Evaluate a stream's network over the view; see :func:`decode_pixels`."""
     limits, view = limits or Limits(), view or View()
     header, arch = stream.header, stream.arch
-    out_width, out_height = view.size(header.width, header.height)
-    if max(out_width, out_height) > limits.max_side * 64:
-        raise LimitError(f"an output of {out_width}x{out_height} is out of bounds")
-    x, y, w, h = window = view.window(out_width, out_height)
-    limits.check_size(w, h)
-    if isinstance(arch, GridArch):  # whose pixels are drawn at the picture's own size, whatever the view's
-        window = source_of((header.width, header.height), (out_width, out_height), window)
-    limits.check_work(window[2] * window[3], arch.params)
+    size, live = (header.width, header.height), None
+    if isinstance(arch, GridArch):
+        latents = stream.latents or ()
+        live = [any(plane.any() for plane in latents[grid :: arch.grids]) for grid in range(arch.grids)]
+    work = _drawing_work(arch, size, view, limits, live)
+    limits.check_work(work)
+    drawn = view.size(*size)
+    x, y, w, h = view.window(*drawn)
     depth = view.depth or header.depth
-    rows, paint = _painter(stream, (out_width, out_height), slice(x, x + w))
+    rows, paint = _painter(stream, drawn, slice(x, x + w))
     array = np.empty((h, w, arch.outputs), dtype=np.uint8 if depth == 8 else np.uint16)
     for top in range(0, h, rows):
         deep = min(rows, h - top)
         with np.errstate(all="ignore"):  # a hostile file may overflow; NaN is drawn as black
             samples = np.nan_to_num(paint(slice(y + top, y + top + deep)))
         array[top : top + deep] = Pixels.from_unit(samples, deep, w, depth).array
-    return Pixels(array, depth, _opacity(stream, view, limits, w * h), _metadata(stream, limits))
+    return Pixels(array, depth, _opacity(stream, view, limits, work), _metadata(stream, limits))
 
 
 def _metadata(stream: Stream, limits: Limits) -> Metadata:
@@ -328,16 +368,17 @@ def _metadata(stream: Stream, limits: Limits) -> Metadata:
     return Metadata() if body is None else read_metadata(body, limits)
 
 
-def _opacity(stream: Stream, view: View, limits: Limits, pixels: int) -> NDArray[Any] | None:
-    """The alpha as the view shows it, of which ``pixels`` are drawn; None for an opaque picture."""
+def _opacity(stream: Stream, view: View, limits: Limits, work: int) -> NDArray[Any] | None:
+    """The alpha as the view shows it, ``work`` having gone into the colours; None for an opaque picture."""
     header, body = stream.header, stream.extras.alpha
     if body is None:
         return None
     alpha = read_alpha(body, header, limits)
     if alpha.nested is not None:
         coded = sum(plane.size for plane in stream.latents or () if plane.any())
-        left = limits.less(work=(pixels + coded) * stream.arch.params, latents=coded)
+        left = limits.less(work=work, latents=coded)
         return draw(extract(alpha.nested, left), view, left).array[:, :, 0]
+    limits.check_size(header.width, header.height)  # all of it is expanded, whatever the view
     plane, depth = alpha.plane(header), view.depth or header.depth
     drawn = view.size(header.width, header.height)
     x, y, w, h = view.window(*drawn)

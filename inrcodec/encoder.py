@@ -182,6 +182,8 @@ class Report:
         alpha_bytes: that it takes of the file.
         alpha_psnr: of a lossy one, dB.
         metadata_bytes: that metadata takes of the file.
+        needs: ``max_work`` that a decoder has to be given, where its default is not enough: a large picture can come
+            out as so few bytes that they look like a trap.
     """
 
     bytes: int
@@ -204,6 +206,7 @@ class Report:
     alpha_bytes: int = 0
     alpha_psnr: float | None = None
     metadata_bytes: int = 0
+    needs: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain types, ready for JSON (an infinite PSNR becomes None)."""
@@ -270,6 +273,7 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
         TargetError: the target is below the smallest file.
         ValueError: options that make no sense.
     """
+    from inrcodec.fit.decodable import check_decodable
     from inrcodec.fit.effort import expected_seconds
     from inrcodec.fit.methods import method
     from inrcodec.fit.settings import siren_settings
@@ -284,6 +288,7 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     cap = target.cap(header.pixels)
     guess = cap if cap is not None else chosen.guess(header, target.value if target.kind == "psnr" else 28.0)
     arch = chosen.size(header, round(guess * config.excess), options)
+    check_decodable(header, arch, guess)
     fits = 1 if cap is not None and chosen.name != "bisect" else 3
     seconds = expected_seconds(arch, config, header.pixels) * fits
     if options.max_time is not None:

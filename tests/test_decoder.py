@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from inrcodec import decoder
 from inrcodec.coding.law import Law
 from inrcodec.coding.symbols import Symbols
-from inrcodec.decoder import View, anatomy, decode_pixels, draw, probe
+from inrcodec.decoder import View, anatomy, decode_pixels, decoding_work, draw, probe
 from inrcodec.errors import BitstreamError, LimitError
 from inrcodec.format.container import Header, Tag, write
 from inrcodec.format.sections import write_laws, write_siren
@@ -272,7 +272,7 @@ def test_too_much_work_is_refused_before_anything_is_drawn() -> None:
 
 def test_limits_are_the_callers(tiny: bytes) -> None:
     params = probe(tiny).params
-    fits = Limits(max_side=9, max_pixels=63, max_params=params, max_work=63 * params)
+    fits = Limits(max_side=9, max_pixels=63, max_params=params, max_work=decoding_work(tiny))
     decode_pixels(tiny, limits=fits)
     for name in ("max_side", "max_pixels", "max_params", "max_work"):
         with pytest.raises(LimitError):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import inrcodec
-from inrcodec.decoder import View, accounts, anatomy, decode_pixels, probe
+from inrcodec.decoder import View, accounts, anatomy, decode_pixels, decoding_work, probe
 from inrcodec.errors import BitstreamError, LimitError
 from inrcodec.format.alpha import lossless_alpha, lossy_alpha
 from inrcodec.format.container import CRC_BYTES, read
@@ -99,10 +99,10 @@ def test_info_tells_and_adds_up(make_file: MakeFile, make_grid_stream: MakeStrea
 
 def test_the_work_of_both_networks_is_limited(make_file: MakeFile) -> None:
     colours, gray = make_file(), make_file(channels=1)
-    both = 63 * (unpack(colours).arch.params + unpack(gray).arch.params)
+    both = decoding_work(colours) + decoding_work(gray)
     data = attach(colours, Extras(lossy_alpha(gray)))
     decode_pixels(data, limits=Limits(max_work=both))
-    with pytest.raises(LimitError, match="work limit"):
+    with pytest.raises(LimitError, match="max_work"):
         decode_pixels(data, limits=Limits(max_work=both - 1))
 
 

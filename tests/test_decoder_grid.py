@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.symbols import Symbols
-from inrcodec.decoder import View, anatomy, decode_pixels, draw, probe
+from inrcodec.decoder import View, anatomy, decode_pixels, decoding_work, draw, probe
 from inrcodec.errors import InrError, LimitError
 from inrcodec.format import stream as stream_module
 from inrcodec.format.container import Header, Tag, read, write
@@ -28,6 +28,7 @@ from inrcodec.limits import Limits
 from inrcodec.net import canvas
 from inrcodec.net.grid import ACTIVATIONS, GridArch
 from inrcodec.net.layered import LayeredArch
+from inrcodec.net.work import canvas_work
 from inrcodec.pixels import Metadata
 
 MakeStream = Callable[..., Stream]
@@ -175,16 +176,14 @@ def test_colours_stay_at_every_size(make_grid_stream: MakeStream) -> None:
 
 def test_views_cost_what_is_drawn_for_them(data: bytes) -> None:
     """Of the picture at its own size, which a small drawing is made of."""
-    stream = unpack(data)
-    for view, pixels in (
-        (View(), 37 * 22),
-        (View(scale=0.1), 37 * 22),
-        (View(scale=4), 37 * 22),
-        (View(width=74, crop=(30, 20, 2, 2)), 7 * 7),
-    ):
-        draw(stream, view, Limits(max_work=pixels * ARCH.params))
+    stream, size = unpack(data), (37, 22)
+    live = [plane.any() for plane in stream.latents or ()]
+    for view in (View(), View(scale=0.1), View(scale=4), View(width=74, crop=(30, 20, 2, 2))):
+        drawn = view.size(*size)
+        work = canvas_work(ARCH, size, drawn, view.window(*drawn), live)
+        draw(stream, view, Limits(max_work=work))
         with pytest.raises(LimitError):
-            draw(stream, view, Limits(max_work=pixels * ARCH.params - 1))
+            draw(stream, view, Limits(max_work=work - 1))
 
 
 def test_probe_and_anatomy_tell_where_the_bytes_are(make_grid_stream: MakeStream) -> None:
@@ -279,9 +278,10 @@ def test_random_payloads_in_a_sound_frame_are_survived(data: bytes, payload: byt
 
 def test_limits_are_the_callers(data: bytes) -> None:
     latents = ARCH.latents(37, 22)
-    fits = Limits(37, 37 * 22, ARCH.params, latents * ARCH.params, latents, 9)
     data = attach(data, Extras(metadata=write_metadata(Metadata(icc=b"12345", xmp=b"6789"))))
+    fits = Limits(37, 37 * 22, ARCH.params, decoding_work(data), latents, 9)
     decode_pixels(data, limits=fits)
-    for name, value in vars(fits).items():
+    for name in ("max_side", "max_pixels", "max_params", "max_work", "max_latents", "max_metadata"):
+        value = getattr(fits, name)
         with pytest.raises(LimitError):
             decode_pixels(data, limits=replace(fits, **{name: value - 1}))

@@ -12,6 +12,7 @@ from inrcodec.cli.batch import Batch, Outcome
 from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.exits import FINE, RequestError
 from inrcodec.cli.help import DailyCommand
+from inrcodec.cli.limits import limits_of, raised_limits
 from inrcodec.cli.paths import STREAM, Job, plan_jobs, write_stdout
 from inrcodec.cli.values import size, window
 
@@ -34,6 +35,7 @@ _ENDINGS = {"tiff": ".tif"}
 @click.option("--crop", type=window, metavar="X,Y,W,H", help="Draw only this window of the (scaled) picture.")
 @click.option("--depth", type=click.Choice(["8", "16"]), help="Bits per sample.  [default: the file's]")
 @click.option("--max-pixels", type=click.IntRange(1), metavar="N", help="Refuse to draw more pixels than this.")
+@raised_limits
 @click.option("--max-bytes", type=size, metavar="N[k]", help="Draw what N bytes of a scalable file would.")
 @click.option("-f", "--force", is_flag=True, help="Overwrite what is there.")
 @click.option("--json", is_flag=True, help="Print one JSON object per input on standard output.")
@@ -42,7 +44,8 @@ _ENDINGS = {"tiff": ".tif"}
 def decode(
     console: Console, /, inputs: tuple[str, ...], output: str | None, out_dir: str | None, fmt: str | None,
     scale: float | None, width: int | None, height: int | None, crop: tuple[int, int, int, int] | None,
-    depth: str | None, max_pixels: int | None, max_bytes: int | None, force: bool, json: bool,
+    depth: str | None, max_pixels: int | None, max_work: int | None, max_params: int | None, max_latents: int | None,
+    max_bytes: int | None, force: bool, json: bool,
 ) -> int:  # fmt: skip
     """Draw coded pictures again, as PNG, PPM, TIFF or WebP.
 
@@ -56,10 +59,9 @@ def decode(
     jobs = plan_jobs(inputs, output, out_dir, _ENDINGS.get(fmt or "png", f".{fmt or 'png'}"))
 
     from inrcodec.decoder import View
-    from inrcodec.limits import Limits
 
     view = View(scale, width, height, crop, int(depth) if depth else None)
-    limits = Limits() if max_pixels is None else Limits(max_pixels=max_pixels)
+    limits = limits_of(max_pixels, max_work, max_params, max_latents)
     if out_dir is not None:
         Path(out_dir).mkdir(parents=True, exist_ok=True)
     batch = Batch(console, json)

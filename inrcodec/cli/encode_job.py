@@ -233,6 +233,8 @@ def _tell(
         f"{job.source} -> {job.dest or 'standard output'}: {report.bytes:,} bytes, {report.bpp:.4f} bpp{used}, "
         f"{report.psnr:.2f} dB{beside}, {clock(report.seconds)}"
     )
+    if report.needs is not None:
+        console.say(f"{job.source}: so few bytes for so many pixels decode with --max-work {report.needs} only")
     if report.interrupted:
         console.say(f"{job.source}: stopped early; this is the best result up to then")
     console.detail(

@@ -35,9 +35,11 @@ def info(console: Console, /, files: tuple[str, ...], json: bool) -> int:
 
 def _info_one(console: Console, name: str, json: bool) -> Outcome:
     from inrcodec.decoder import accounts, alpha_anatomy, anatomy, probe
+    from inrcodec.limits import Limits
 
     data = read_input(name)
-    about = probe(data)
+    # Describing costs nothing, whatever a file asks for; entropy-decoding it for -v does, and minds the limits.
+    about = probe(data, Limits(max_side=1 << 35, max_pixels=1 << 70, max_params=1 << 40))
     tensors = anatomy(data) if console.verbose else ()
     opacity = alpha_anatomy(data) if console.verbose else ()
     counts = accounts(about, tensors) if console.verbose else ()

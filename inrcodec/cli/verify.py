@@ -9,19 +9,26 @@ import click
 from inrcodec.cli.batch import Batch, Outcome
 from inrcodec.cli.compare import alike, distance
 from inrcodec.cli.console import Console, verbosity
-from inrcodec.cli.help import DailyCommand
+from inrcodec.cli.help import DailyCommand, Rare
+from inrcodec.cli.limits import limits_of, raised_limits
 from inrcodec.cli.paths import read_input
 
 if TYPE_CHECKING:
+    from inrcodec.limits import Limits
     from inrcodec.pixels import Pixels
 
 
 @click.command(cls=DailyCommand)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--against", metavar="ORIGINAL", help="Also print the PSNR against this picture.")
+@click.option("--max-pixels", cls=Rare, type=click.IntRange(1), metavar="N", help="Refuse pictures of more pixels.")
+@raised_limits
 @verbosity
 @click.pass_obj
-def verify(console: Console, /, files: tuple[str, ...], against: str | None) -> int:
+def verify(
+    console: Console, /, files: tuple[str, ...], against: str | None, max_pixels: int | None, max_work: int | None,
+    max_params: int | None, max_latents: int | None,
+) -> int:  # fmt: skip
     """Check that coded files are whole.
 
     Parses everything, compares the checksum and decodes; prints a line for each file that is fine. PSNR is of colours
@@ -33,15 +40,16 @@ def verify(console: Console, /, files: tuple[str, ...], against: str | None) -> 
 
         # Colours in the space of a profile, where a file has kept its own.
         originals = {kept: load_image(against, metadata=kept).pixels for kept in ("none", "icc")}
-    return Batch(console).run(files, lambda name: name, lambda name: _verify_one(console, name, originals), ())
+    limits = limits_of(max_pixels, max_work, max_params, max_latents)
+    return Batch(console).run(files, lambda name: name, lambda name: _verify_one(console, name, originals, limits), ())
 
 
-def _verify_one(console: Console, name: str, originals: dict[str, Pixels]) -> Outcome:
+def _verify_one(console: Console, name: str, originals: dict[str, Pixels], limits: Limits) -> Outcome:
     from inrcodec.decoder import decode_pixels, probe
 
     data = read_input(name)
-    about = probe(data)
-    pixels = decode_pixels(data)
+    about = probe(data, limits)
+    pixels = decode_pixels(data, limits=limits)
     text = f"{name}: ok, {about.width} x {about.height}, {about.bytes:,} bytes, {about.bpp:.4f} bpp"
     if originals:
         original = originals["icc" if pixels.metadata.icc else "none"]

@@ -13,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.coding.laplace import LawReader, codes, costs, table
-from inrcodec.coding.neighbourhood import Neighbourhood, wave_order
+from inrcodec.coding.neighbourhood import Gather, Neighbourhood, wave_order
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols
 from inrcodec.errors import BitstreamError
-from inrcodec.net.context import MAX_LATENT, ContextModel
+from inrcodec.net.context import MAX_LATENT, ContextModel, Evaluator
 from inrcodec.net.grid import GridArch
 
 STRIP = 1 << 13
 """Latents whose laws are computed together when all are known, and indices coded together."""
+
+PIECE = 1 << 17
+"""Latents whose bits are counted together: a large grid then takes little more memory than its laws."""
 
 Latents = Sequence[NDArray[np.integer[Any]]]
 """One array ``(rows, columns)`` a grid, coarsest first."""
@@ -45,11 +48,13 @@ def read_latents(
         BitstreamError: the coder rejects the stream, or a latent is out of bounds.
     """
     field, plane = Neighbourhood(model.arch, before, shape), len(before)
-    waiting = 0
+    ready: dict[int, tuple[Gather, Evaluator, LawReader]] = {}
     for count, places in field.steps(end):
-        if count != waiting:  # waves grow and shrink by one latent every three steps, and stay long in between
-            waiting, gather = count, field.gather(count)
-            evaluator, laws = model.at(plane, count), LawReader(reader, count)
+        if count not in ready:  # waves grow and shrink by one every three steps; in between two lengths take turns
+            if len(ready) == 2:
+                del ready[next(iter(ready))]
+            ready[count] = field.gather(count), model.at(plane, count), LawReader(reader, count)
+        gather, evaluator, laws = ready[count]
         gather.read(places, evaluator.context)
         gather.write(places, laws.read(*evaluator.run()))
     latents = field.plane.astype(np.int32)
@@ -127,5 +132,9 @@ def grid_cost(model: ContextModel, before: Latents, latents: NDArray[np.integer[
     """Bits of one grid; see :func:`latent_cost`."""
     if not latents.any():
         return 0.0
-    rows, indices, _, _ = codes(latents.ravel().astype(np.int32), *grid_laws(model, before, latents))
-    return float(costs()[rows, indices].sum())
+    symbols, (centred, scale), total = latents.ravel(), grid_laws(model, before, latents), 0.0
+    for start in range(0, len(symbols), PIECE):
+        piece = slice(start, start + PIECE)
+        rows, indices, _, _ = codes(symbols[piece].astype(np.int32), centred[piece], scale[piece])
+        total += float(costs()[rows, indices].sum())
+    return total

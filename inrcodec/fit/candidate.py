@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from inrcodec.coding.symbols import Symbols
-from inrcodec.decoder import decode_pixels, draw
+from inrcodec.decoder import decode_pixels, decoding_work, draw
 from inrcodec.errors import InrError
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.format.stream import Stream, pack
+from inrcodec.limits import Limits
 from inrcodec.metrics import picture_psnr
 from inrcodec.pixels import Pixels
 
@@ -48,13 +49,20 @@ class Candidate:
         weights = self.stream.weights
         return weights.kept if isinstance(weights, Symbols) else sum(int(np.count_nonzero(w)) for w in weights.values())
 
+    @property
+    def needs(self) -> int | None:
+        """Work that a decoder has to be allowed for the file, if it is more than the default."""
+        work = decoding_work(self.data)
+        return work if work > Limits().of_file(len(self.data)).max_work else None
+
     def check(self, pixels: Pixels) -> None:
         """Decode the very bytes once more.
 
         Raises:
             InrError: they do not show what was measured.
         """
-        decoded = picture_psnr(pixels, decode_pixels(self.data).array)
+        limits = Limits() if self.needs is None else Limits(max_work=self.needs, base_work=self.needs)
+        decoded = picture_psnr(pixels, decode_pixels(self.data, limits=limits).array)
         if not math.isclose(decoded, self.psnr, abs_tol=_CHECK_DB):
             raise InrError(
                 f"self-check failed: the file decodes to {decoded:.2f} dB, not {self.psnr:.2f}; nothing was written"

@@ -18,6 +18,7 @@ from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.checkpoint import Journal, identity
 from inrcodec.fit.config import FitConfig, SirenConfig
 from inrcodec.fit.curvature import rounded_bits
+from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.descent import Descent, Diverged
 from inrcodec.fit.engine import engine
 from inrcodec.fit.fitted import FittedNet
@@ -235,6 +236,7 @@ class Session:
     def _sized(self, cap: int) -> tuple[Arch, int | None]:
         """The network for a cap and the bits its weights may take (None without quantisation)."""
         arch = self._arch(cap)
+        check_decodable(self.header, arch, cap)
         budget = payload_budget(self.header, arch, cap) if self.adjustable else None
         if budget is not None and budget < 0:
             raise self._too_small(cap, arch)
@@ -266,7 +268,9 @@ class Session:
             config: settings, if not the session's.
             share: part of the time left that this fit may take.
         """
-        arch = self._arch(cap or round(_UNASKED * self.header.pixels / 8))
+        made_for = cap or round(_UNASKED * self.header.pixels / 8)
+        arch = self._arch(made_for)
+        check_decodable(self.header, arch, made_for)
         config = replace(_siren(config or self.config), price=price)
         fitted = self._fitted(arch, arch.params * BITS_PER_WEIGHT, f"price {price}", config, share)
         self.steps += fitted.steps
@@ -424,6 +428,7 @@ class Session:
             steps=self.steps,
             interrupted=self.interrupted,
             trials=self.trials,
+            needs=best.needs,
         )
 
     @property

@@ -198,15 +198,16 @@ def read_head(data: bytes, limits: Limits | None = None) -> Head:
     reader = Reader(data, len(MAGIC))
     version = reader.byte("version")
     if version != VERSION:
-        raise UnsupportedVersion(f"format version {version}; this decoder knows version {VERSION}")
+        raise UnsupportedVersion(f"format version {version}; this decoder knows version {VERSION} (byte {reader.last})")
     features = reader.byte("features")
     if features & ~KNOWN_FEATURES:
         raise UnsupportedVersion(
-            f"unknown feature bits 0x{features & ~KNOWN_FEATURES:02x}; a newer inrcodec wrote this"
+            f"unknown feature bits 0x{features & ~KNOWN_FEATURES:02x} (byte {reader.last}); a newer inrcodec wrote this"
         )
+    sides_at = reader.position
     width, height = reader.varint("width"), reader.varint("height")
     if not (width and height):
-        raise BitstreamError(f"a picture of {width}x{height} pixels is empty")
+        raise BitstreamError(f"a picture of {width}x{height} pixels is empty (bytes {sides_at} to {reader.last})")
     limits.check_size(width, height)
     lengths = _section_table(reader)
     channels, depth = (1 if features & GRAY else 3), (16 if features & DEEP else 8)
@@ -217,15 +218,15 @@ def read_head(data: bytes, limits: Limits | None = None) -> Head:
 def _section_table(reader: Reader) -> dict[Tag, int]:
     count = reader.byte("number of sections")
     if count > MAX_SECTIONS:
-        raise BitstreamError(f"{count} sections; a file has at most {MAX_SECTIONS}")
+        raise BitstreamError(f"{count} sections; a file has at most {MAX_SECTIONS} (byte {reader.last})")
     table: dict[Tag, int] = {}
     for _ in range(count):
         code = reader.byte("section tag")
         try:
             tag = Tag(code)
         except ValueError:
-            raise UnsupportedVersion(f"unknown section {code} at byte {reader.position - 1}") from None
+            raise UnsupportedVersion(f"unknown section {code} at byte {reader.last}") from None
         if table and tag <= max(table):
-            raise BitstreamError(f"section {tag.name} is repeated or out of order (byte {reader.position - 1})")
+            raise BitstreamError(f"section {tag.name} is repeated or out of order (byte {reader.last})")
         table[tag] = reader.varint(f"length of section {tag.name}")
     return table

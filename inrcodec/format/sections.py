@@ -32,20 +32,21 @@ def write_siren(arch: Arch) -> bytes:
     return body + b"".join(bytes([count]) + varint(width) for count, width in runs)
 
 
-def read_siren(body: bytes, outputs: int) -> Arch:
+def read_siren(body: bytes, outputs: int, offset: int = 0) -> Arch:
     """The inverse of :func:`write_siren`.
 
     Args:
         body: the section.
         outputs: channels of the picture, from the header.
+        offset: where in the file the section lies, for messages.
 
     Raises:
         BitstreamError: the section is malformed or the network over the format's bounds.
     """
-    reader = Reader(body, name="network description")
+    reader = Reader(body, name="network description", origin=offset)
     activation, encoding = reader.byte("activation"), reader.byte("input encoding")
     if activation >= len(_ACTIVATIONS) or encoding >= len(ENCODINGS):
-        raise UnsupportedVersion(f"unknown activation {activation} or input encoding {encoding}")
+        raise UnsupportedVersion(f"unknown activation {activation} or input encoding {encoding} (byte {reader.last})")
     inputs = PLAIN
     if encoding:
         numbers = reader.byte("frequencies"), reader.varint("scale"), reader.varint("seed")
@@ -55,9 +56,9 @@ def read_siren(body: bytes, outputs: int) -> Arch:
     for _ in range(reader.byte("number of runs")):
         count, width = reader.byte("run length"), reader.varint("width")
         if count == 0 or len(hidden) + count > MAX_DEPTH or not 1 <= width <= MAX_WIDTH:
-            raise BitstreamError(f"a run of {count} layers of {width} neurons is out of bounds")
+            raise BitstreamError(f"a run of {count} layers of {width} neurons is out of bounds (byte {reader.last})")
         if hidden and hidden[-1] == width:
-            raise BitstreamError("neighbouring runs of equal width")
+            raise BitstreamError(f"neighbouring runs of equal width (byte {reader.last})")
         hidden += [width] * count
     reader.done()
     return Arch(tuple(hidden), outputs, w0_first, w0, _ACTIVATIONS[activation], inputs)
@@ -94,17 +95,18 @@ def write_grid(head: GridHead) -> bytes:
     return bytes(body) + _write_flags(head.coded)
 
 
-def read_grid(body: bytes, outputs: int) -> GridHead:
+def read_grid(body: bytes, outputs: int, offset: int = 0) -> GridHead:
     """The inverse of :func:`write_grid`.
 
     Args:
         body: the section.
         outputs: channels of the picture, from the header.
+        offset: where in the file the section lies, for messages.
 
     Raises:
         BitstreamError: the section is malformed or the network over the format's bounds.
     """
-    reader = Reader(body, name="network description")
+    reader = Reader(body, name="network description", origin=offset)
 
     def nibbles(what: str) -> tuple[int, int]:
         return divmod(reader.byte(what), 16)
@@ -115,7 +117,7 @@ def read_grid(body: bytes, outputs: int) -> GridHead:
     neighbours, parents = nibbles("context")
     activation, residuals = nibbles("activation")
     if activation >= len(ACTIVATIONS):
-        raise UnsupportedVersion(f"unknown activation {activation}")
+        raise UnsupportedVersion(f"unknown activation {activation} (byte {reader.last})")
     w0 = reader.byte("w0")
     depths = nibbles("number of layers")
     context, hidden = (tuple(reader.take(depth, "widths")) for depth in depths)
@@ -136,7 +138,7 @@ def _read_flags(reader: Reader, count: int) -> tuple[bool, ...]:
     """The inverse of :func:`_write_flags`."""
     flags = int.from_bytes(reader.take(-(-count // 8), "flags of the grids"), "little")
     if flags >> count:
-        raise BitstreamError(f"flags of {count} grids have others set")
+        raise BitstreamError(f"flags of {count} grids have others set (byte {reader.last})")
     return tuple(bool(flags >> k & 1) for k in range(count))
 
 
@@ -164,17 +166,18 @@ def write_layers(head: LayersHead) -> bytes:
     return bytes([head.refinements << 4 | head.ratio, head.scale]) + _write_flags(head.coded) + varint(head.end or 0)
 
 
-def read_layers(body: bytes, base: GridArch) -> LayersHead:
+def read_layers(body: bytes, base: GridArch, offset: int = 0) -> LayersHead:
     """The inverse of :func:`write_layers`.
 
     Args:
         body: the section.
         base: the network it belongs to.
+        offset: where in the file the section lies, for messages.
 
     Raises:
         BitstreamError: the section is malformed.
     """
-    reader = Reader(body, name="description of layers")
+    reader = Reader(body, name="description of layers", origin=offset)
     refinements, ratio = divmod(reader.byte("layers"), 16)
     scale = reader.byte("scale")
     LayeredArch.over(base, refinements, ratio, scale)  # which knows its bounds
@@ -199,4 +202,11 @@ def read_laws(body: bytes, tensors: int) -> tuple[Law, ...]:
     """
     if len(body) != LAW_BYTES * tensors:
         raise BitstreamError(f"{tensors} tensors take {LAW_BYTES * tensors} bytes of laws, not {len(body)}")
-    return tuple(Law(*body[i : i + LAW_BYTES]) for i in range(0, len(body), LAW_BYTES))
+    return tuple(_law(body[LAW_BYTES * tensor : LAW_BYTES * (tensor + 1)], tensor) for tensor in range(tensors))
+
+
+def _law(integers: bytes, tensor: int) -> Law:
+    try:
+        return Law(*integers)
+    except BitstreamError as error:
+        raise BitstreamError(f"tensor {tensor}: {error}") from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.coding import bytewise
+from inrcodec.coding.law import Law
 from inrcodec.coding.neighbourhood import wave_count, wave_of
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols, Tensors, halves_decode, halves_encode
@@ -36,6 +38,7 @@ from inrcodec.net.arch import Arch
 from inrcodec.net.context import MAX_LATENT, ContextModel
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch, total
+from inrcodec.net.work import WEIGHT, adding_work, latents_work
 
 _SIRENS = ({Tag.SIREN, Tag.LAWS, Tag.SYMBOLS}, {Tag.SIREN, Tag.HALVES}, {Tag.SIREN, Tag.LAWS, Tag.BROTLI})
 """Sections that a network alone comes in."""
@@ -156,7 +159,7 @@ def unpack(data: bytes, limits: Limits | None = None) -> Stream:
     Raises:
         BitstreamError: for anything wrong with the bytes (see :func:`inrcodec.format.container.read`).
     """
-    limits = limits or Limits()
+    limits = (limits or Limits()).of_file(len(data))
     return extract(read(data, limits), limits)
 
 
@@ -171,55 +174,103 @@ def extract(container: Container, limits: Limits) -> Stream:
         BitstreamError: as :func:`unpack`.
     """
     arch = describe(container, limits)
+    limits.check_work(coding_work(container))
     stream = _extract_grid(container, limits) if isinstance(arch, GridArch) else _extract_siren(container, arch)
     return replace(stream, extras=Extras(container.sections.get(Tag.ALPHA), container.sections.get(Tag.METADATA)))
 
 
 def _extract_siren(container: Container, arch: Arch) -> Stream:
-    sections = container.sections
+    header, sections = container.header, container.sections
     if Tag.HALVES in sections:
-        return Stream(container.header, arch, halves_decode(sections[Tag.HALVES], arch))
-    laws = read_laws(sections[Tag.LAWS], len(arch.tensors()))
+        with _inside(container, Tag.HALVES):
+            return Stream(header, arch, halves_decode(sections[Tag.HALVES], arch))
+    laws = _laws(container, arch)
     if Tag.BROTLI in sections:
-        return Stream(container.header, arch, bytewise.expand(sections[Tag.BROTLI], arch, laws), coder="brotli")
-    return Stream(container.header, arch, Symbols.decode(sections[Tag.SYMBOLS], arch, laws))
+        with _inside(container, Tag.BROTLI):
+            return Stream(header, arch, bytewise.expand(sections[Tag.BROTLI], arch, laws), coder="brotli")
+    with _inside(container, Tag.SYMBOLS):
+        return Stream(header, arch, Symbols.decode(sections[Tag.SYMBOLS], arch, laws))
 
 
 def _extract_grid(container: Container, limits: Limits) -> Stream:
-    header, sections = container.header, container.sections
+    header = container.header
     head, end = _grid_head(container)
     arch = head.arch
     shapes = arch.plane_shapes(header.width, header.height)
-    coded = sum(rows * columns for flag, (rows, columns) in zip(head.coded, shapes, strict=True) if flag)
-    limits.check_latents(coded)
-    limits.check_work(coded, arch.params)
+    limits.check_latents(sum(rows * columns for flag, (rows, columns) in zip(head.coded, shapes, strict=True) if flag))
     last = max((plane for plane, flag in enumerate(head.coded) if flag), default=0)
     if end is not None and not (head.coded[last] and end < wave_count(shapes[last])):
-        raise BitstreamError(f"no grid ends before wave {end}")
-    laws = read_laws(sections[Tag.LAWS], len(arch.tensors()))
-    reader = Reader(sections[Tag.SYMBOLS], strict=True)
-    weights = Symbols.read(reader, arch, laws, head.prior)
-    model = ContextModel(arch, weights.exact())
-    latents: list[NDArray[np.int32]] = []
-    for plane, (flag, shape) in enumerate(zip(head.coded, shapes, strict=True)):
-        here = end if plane == last else None
-        latents.append(read_latents(reader, model, latents, shape, here) if flag else _zeros(shape))
-        if flag and not latents[-1].any():
-            raise BitstreamError("a grid of zeros is coded")
-        if flag and _too_large(arch, latents, plane):
-            raise BitstreamError(f"a latent is over {MAX_LATENT}")
-    reader.finish()
+        with _inside(container, Tag.LAYERS):
+            raise BitstreamError(f"no grid ends before wave {end}")
+    laws = _laws(container, arch)
+    with _inside(container, Tag.SYMBOLS):
+        reader = Reader(container.sections[Tag.SYMBOLS], strict=True)
+        weights = Symbols.read(reader, arch, laws, head.prior)
+        model = ContextModel(arch, weights.exact())
+        latents: list[NDArray[np.int32]] = []
+        for plane, (flag, shape) in enumerate(zip(head.coded, shapes, strict=True)):
+            here = end if plane == last else None
+            latents.append(read_latents(reader, model, latents, shape, here) if flag else _zeros(shape))
+            if flag and not latents[-1].any():
+                raise BitstreamError(f"a grid of zeros is coded: grid {plane} of the stream")
+            if flag and _too_large(arch, latents, plane):
+                raise BitstreamError(f"a latent is over {MAX_LATENT}, in grid {plane} of the stream")
+        reader.finish()
     return Stream(header, arch, weights, tuple(latents), end=end)
+
+
+def coding_work(container: Container) -> int:
+    """Work of decoding what a container says; see :mod:`inrcodec.net.work` and :func:`extract`.
+
+    The container is one that :func:`describe` has found to be a picture.
+    """
+    if Tag.GRID not in container.sections:
+        return WEIGHT * _siren(container).params
+    head, _ = _grid_head(container)
+    shapes = head.arch.plane_shapes(container.header.width, container.header.height)
+    return WEIGHT * head.arch.params + latents_work(head.arch, shapes, head.coded) + adding_work(head.arch, shapes)
+
+
+def live_grids(container: Container) -> tuple[bool, ...]:
+    """For every octave of a file with latents, coarsest first, whether any latent of it is in the stream."""
+    head, _ = _grid_head(container)
+    return tuple(any(head.coded[grid :: head.arch.grids]) for grid in range(head.arch.grids))
 
 
 def _grid_head(container: Container) -> tuple[GridHead, int | None]:
     """What GRID and LAYERS say together, and the first wave that is missing of the last grid, if one is."""
-    head = read_grid(container.sections[Tag.GRID], container.header.channels)
+    with _inside(container, Tag.GRID):
+        head = read_grid(container.sections[Tag.GRID], container.header.channels, container.offsets.get(Tag.GRID, 0))
     if Tag.LAYERS not in container.sections:
         return head, None
-    layers = read_layers(container.sections[Tag.LAYERS], head.arch)
-    arch = LayeredArch.over(head.arch, layers.refinements, layers.ratio, layers.scale)
+    with _inside(container, Tag.LAYERS):
+        layers = read_layers(container.sections[Tag.LAYERS], head.arch, container.offsets.get(Tag.LAYERS, 0))
+        arch = LayeredArch.over(head.arch, layers.refinements, layers.ratio, layers.scale)
     return GridHead(arch, head.coded + layers.coded, head.prior), layers.end
+
+
+def _siren(container: Container) -> Arch:
+    """The network alone that a container describes."""
+    body, offset = container.sections[Tag.SIREN], container.offsets.get(Tag.SIREN, 0)
+    with _inside(container, Tag.SIREN):
+        return read_siren(body, container.header.channels, offset)
+
+
+def _laws(container: Container, arch: Arch | GridArch) -> tuple[Law, ...]:
+    """The entropy laws of all tensors."""
+    with _inside(container, Tag.LAWS):
+        return read_laws(container.sections[Tag.LAWS], len(arch.tensors()))
+
+
+@contextmanager
+def _inside(container: Container, tag: Tag) -> Iterator[None]:
+    """Says of every error of the bitstream which section it is in, and where that lies."""
+    try:
+        yield
+    except BitstreamError as error:
+        start, size = container.offsets.get(tag, 0), len(container.sections[tag])
+        where = f"bytes {start} to {start + size - 1}" if size else f"empty, at byte {start}"
+        raise type(error)(f"{error} (section {tag.name}, {where})") from error
 
 
 def _zeros(shape: tuple[int, int]) -> NDArray[np.int32]:
@@ -244,20 +295,32 @@ def _check_extras(container: Container, limits: Limits) -> int:
     if header.alpha != (Tag.ALPHA in sections):
         raise BitstreamError("the feature bit of alpha and its section contradict each other")
     if Tag.METADATA in sections:
-        metadata_sizes(sections[Tag.METADATA], limits)
-    if not header.alpha:
-        return 0
-    nested = read_alpha(sections[Tag.ALPHA], header, limits).nested
-    return 0 if nested is None else describe(nested, limits).params
+        with _inside(container, Tag.METADATA):
+            metadata_sizes(sections[Tag.METADATA], limits)
+    inner = nested(container, limits)
+    return 0 if inner is None else describe(inner, limits).params
+
+
+def nested(container: Container, limits: Limits) -> Container | None:
+    """The file inside the ALPHA section, if there is one.
+
+    Raises:
+        BitstreamError: the section is malformed.
+    """
+    if Tag.ALPHA not in container.sections:
+        return None
+    with _inside(container, Tag.ALPHA):
+        return read_alpha(container.sections[Tag.ALPHA], container.header, limits).nested
 
 
 def _network(container: Container) -> Arch | GridArch:
-    present, channels = set(container.sections) - {Tag.ALPHA, Tag.METADATA}, container.header.channels
+    """The network of the colours."""
+    present = set(container.sections) - {Tag.ALPHA, Tag.METADATA}
     arch: Arch | GridArch
     if present in _GRIDS:
         arch = _grid_head(container)[0].arch
     elif present in _SIRENS:
-        arch = read_siren(container.sections[Tag.SIREN], channels)
+        arch = _siren(container)
     else:
         names = ", ".join(sorted(tag.name for tag in present)) or "none"
         raise BitstreamError(f"sections do not make a picture: {names}")

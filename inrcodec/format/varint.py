@@ -21,12 +21,25 @@ def varint(value: int) -> bytes:
 
 
 class Reader:
-    """Walks over bytes, naming what it was reading when they ran out."""
+    """Walks over bytes, naming what it was reading when they ran out, and where.
 
-    def __init__(self, data: bytes, position: int = 0, name: str = "file") -> None:
+    Args:
+        data: the bytes.
+        position: where to begin.
+        name: what they are, for messages.
+        origin: where in the file they lie, for messages.
+    """
+
+    def __init__(self, data: bytes, position: int = 0, name: str = "file", origin: int = 0) -> None:
         self._data = data
         self._name = name
+        self._origin = origin
         self.position = position
+
+    @property
+    def last(self) -> int:
+        """Where in the file the byte lies that was read last."""
+        return self._origin + self.position - 1
 
     def take(self, count: int, what: str) -> bytes:
         """The next ``count`` bytes.
@@ -36,7 +49,7 @@ class Reader:
         """
         end = self.position + count
         if end > len(self._data):
-            raise Truncated(f"the {self._name} ends at byte {len(self._data)}, inside the {what}")
+            raise Truncated(f"the {self._name} ends at byte {self._origin + len(self._data)}, inside the {what}")
         piece = self._data[self.position : end]
         self.position = end
         return piece
@@ -59,7 +72,7 @@ class Reader:
                 if byte == 0 and index:
                     break
                 return value
-        raise BitstreamError(f"the {what} (byte {self.position - 1}) is not a proper varint")
+        raise BitstreamError(f"the {what} (byte {self.last}) is not a proper varint")
 
     def done(self) -> None:
         """Refuse left-over bytes.
@@ -68,4 +81,6 @@ class Reader:
             BitstreamError: some are left.
         """
         if self.position != len(self._data):
-            raise BitstreamError(f"{len(self._data) - self.position} bytes too many in the {self._name}")
+            raise BitstreamError(
+                f"{len(self._data) - self.position} bytes too many in the {self._name}, from byte {self.last + 1} on"
+            )

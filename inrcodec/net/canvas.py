@@ -61,11 +61,19 @@ class Canvas:
         self._kernels = [tensors[f"R{k}"] for k in range(arch.residuals)]
         self._columns = columns.start, columns.stop
         self.strip = strip_rows(columns.stop - columns.start)
+        self._flat = None if self._ladder.channels(0) else self._constant()
         self._resampled = None
         if coded != drawn:
             left, right = Side(coded[0], drawn[0]).needs(columns.start, columns.stop)
             self._resampled = Resampled(self._shown, coded, drawn, columns, strip_rows(right - left))
             self.strip *= 4 if drawn[1] > coded[1] else 1  # most are interpolated, and need no more floats than outputs
+
+    def _constant(self) -> Float:
+        """What a picture without any latents is everywhere, ``(outputs, 1, 1)``."""
+        colour = self._network(np.zeros((0, 1, 1), np.float32))
+        for kernel in self._kernels:
+            colour = residual(colour, kernel, (True, True), (True, True))
+        return colour
 
     def rows(self, top: int, bottom: int) -> Float:
         """Samples ``(outputs, bottom - top, columns)`` of some rows, nominally in [0, 1], not clipped."""
@@ -79,6 +87,8 @@ class Canvas:
 
     def _part(self, top: int, bottom: int, left: int, right: int) -> Float:
         """A part of the picture at its own size."""
+        if self._flat is not None:
+            return np.broadcast_to(self._flat, (len(self._flat), bottom - top, right - left))
         height, width = self._ladder.shape(0)
         margin = len(self._kernels)
         y, below = max(top - margin, 0), min(bottom + margin, height)

@@ -134,4 +134,10 @@ def drawn(arch: GridArch, planes: Planes) -> Sequence[NDArray[Any]]:
         return planes
     unit = np.float32(arch.unit(arch.refinements))
     last = arch.planes - arch.grids
-    return [total(arch, planes, last + grid) * unit for grid in range(arch.grids)]
+    zero = np.float32(0)
+    return [
+        total(arch, planes, last + grid) * unit
+        if any(plane.any() for plane in planes[grid :: arch.grids])
+        else np.broadcast_to(zero, planes[grid].shape)  # which takes no memory
+        for grid in range(arch.grids)
+    ]

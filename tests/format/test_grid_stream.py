@@ -17,7 +17,7 @@ from inrcodec.coding.wavefront import write_latents
 from inrcodec.errors import BitstreamError, LimitError, Truncated, UnsupportedVersion
 from inrcodec.format.container import Tag, read, write
 from inrcodec.format.sections import GridHead, read_grid, write_grid
-from inrcodec.format.stream import Stream, describe, extract, overhead, pack, unpack
+from inrcodec.format.stream import Stream, coding_work, describe, extract, overhead, pack, unpack
 from inrcodec.limits import Limits
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import ACTIVATIONS, GridArch
@@ -176,11 +176,12 @@ def test_streams_that_go_on_are_refused(tail: bytes, make_grid_stream: MakeStrea
 def test_the_network_is_measured_before_anything_is_decoded(make_grid_stream: MakeStream) -> None:
     data = pack(make_grid_stream(ARCH))
     latents = ARCH.latents(9, 7)
-    unpack(data, Limits(max_params=ARCH.params, max_latents=latents, max_work=latents * ARCH.params))
+    work = coding_work(read(data))
+    unpack(data, Limits(max_params=ARCH.params, max_latents=latents, max_work=work))
     for limits in (
         Limits(max_params=ARCH.params - 1),
         Limits(max_latents=latents - 1),
-        Limits(max_work=latents * ARCH.params - 1),
+        Limits(max_work=work - 1),
     ):
         with pytest.raises(LimitError):
             unpack(data, limits)

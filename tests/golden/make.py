@@ -24,12 +24,14 @@ from inrcodec.coding.symbols import Symbols  # noqa: E402
 from inrcodec.decoder import decode_pixels, probe  # noqa: E402
 from inrcodec.format.alpha import lossless_alpha, lossy_alpha  # noqa: E402
 from inrcodec.format.container import Header  # noqa: E402
+from inrcodec.format.cut import cut_at  # noqa: E402
 from inrcodec.format.extras import Extras, attach  # noqa: E402
 from inrcodec.format.metadata import write_metadata  # noqa: E402
 from inrcodec.format.stream import Stream, pack, unpack  # noqa: E402
-from inrcodec.net.arch import Arch  # noqa: E402
+from inrcodec.net.arch import Arch, TensorSpec  # noqa: E402
 from inrcodec.net.encoding import Encoding  # noqa: E402
 from inrcodec.net.grid import GridArch  # noqa: E402
+from inrcodec.net.layered import LayeredArch  # noqa: E402
 from inrcodec.net.prior import PRIOR_ARCH  # noqa: E402
 from inrcodec.pixels import Metadata  # noqa: E402
 
@@ -57,17 +59,36 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "alpha_lossless": (Header(27, 18, 1, 16), Arch((11, 9), 1), "symbols"),
     "alpha_lossy": (Header(29, 20), Arch((12, 10)), "symbols"),
     "metadata": (Header(21, 13), Arch((10, 8)), "symbols"),
+    "layers": (Header(21, 14), LayeredArch(0, 2, 6, 4, (5,), (6, 5), refinements=2, scale=1), "symbols"),
+    "layers_cut": (Header(26, 17), LayeredArch(0, 2, 6, 4, (5,), (6, 5), refinements=2, scale=1), "cut 7 22"),
+    "layers_base": (Header(18, 20, 1), LayeredArch(0, 2, 3, 1, (), (5,), outputs=1, refinements=1), "cut 2 31"),
+    "layers_thirds": (Header(15, 9), LayeredArch(0, 1, 2, 1, (3,), (6,), refinements=1, ratio=3), "symbols"),
+    "layers_prior": (Header(16, 12), LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 1, scale=1), "prior 3"),
+    "column": (Header(1, 90), Arch((9, 9)), "symbols"),
+    "grid_column": (Header(1, 70), GridArch(0, 3, 5, 3, (4,), (5,)), "symbols"),
+    "grid_row": (Header(80, 1), GridArch(0, 2, 14, 11, (4,), (5,)), "symbols"),
+    "empty": (Header(13, 8), Arch((7, 5)), "empty"),
+    "grid_empty": (Header(13, 8), GridArch(0, 2, 4, 3, (4,), (5,)), "empty"),
+    "structured": (Header(29, 18), Arch((13, 3, 11, 1, 6)), "symbols"),
+    "magnitude": (Header(32, 20), Arch((20, 20, 20)), "magnitude"),
+    "coin": (Header(20, 30, 1), Arch((7,) * 5, 1), "halves"),
 }
 """Picture, network and kind of weights.
 
-``pruned`` has a tensor of zeros, ``wide`` symbols of the largest magnitude; those of ``prior`` are added to one. What
+``pruned`` has a tensor of zeros, ``empty`` nothing else but a gray, ``magnitude`` four zeros in five, ``wide`` symbols
+of the largest magnitude; those of ``prior`` are added to one. ``cut`` files end in that plane, before that wave. What
 there is beside the colours is in the name.
 """
 
 _FIRST = ("deep", "dot", "gray", "halves", "line", "pruned", "rgb", "wide")
-SEEDS = [*_FIRST, *(name for name in KINDS if name[:4] == "grid")]
+_THEN = ("grid", "grid_deep", "grid_dot", "grid_far", "grid_prior", "grid_prior_gray")
+SEEDS = [*_FIRST, *_THEN]
 SEEDS += [name for name in KINDS if name not in SEEDS]
 """The order that seeds are given in; new kinds go behind, so that those of the others stay what they are."""
+
+
+_ZEROS = {"pruned": 0.5, "magnitude": 0.8, "empty": 1.0}
+"""How many weights of a network alone are pruned."""
 
 
 def build(name: str) -> bytes:
@@ -97,7 +118,8 @@ def _colours(name: str) -> bytes:
     """The file of the colours of a kind."""
     header, arch, weights = KINDS[name]
     if isinstance(arch, GridArch):
-        return pack(_grids(header, arch, weights, SEEDS.index(name)))
+        stream = _grids(header, arch, weights, SEEDS.index(name))
+        return pack(cut_at(stream, *map(int, weights.split()[1:])) if weights[:3] == "cut" else stream)
     rng = np.random.default_rng(SEEDS.index(name))
     spread = 900 if "wide" in weights else 6
     values, laws = [], []
@@ -105,7 +127,7 @@ def _colours(name: str) -> bytes:
         scales = {"W0": 0.3, "b.hidden": 0.2, f"W{arch.depth}": 0.1, "b.out": 0.4}
         step = step_code(scales.get(spec.name, 0.08) / spread)
         value = np.rint(rng.laplace(0, spread, spec.shape)).clip(-3968, 3968)
-        value[rng.random(spec.shape) < (0.5 if weights == "pruned" else 0.3)] = 0
+        value[rng.random(spec.shape) < _ZEROS.get(weights, 0.3)] = 0
         if weights == "pruned" and spec.name == "b.hidden":
             value[:] = 0
         if "wide" in weights:
@@ -128,28 +150,40 @@ def _grids(header: Header, arch: GridArch, weights: str, seed: int) -> Stream:
     prior = int(weights.removeprefix("prior ")) if weights.startswith("prior") else 0
     values, laws = [], []
     for spec in arch.tensors():
-        numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
-        numbers *= 0.1 if spec.name in ("U", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
-        if prior:
-            numbers *= 0.1 * (rng.random(spec.shape) < 0.1)
-        elif spec.name == "S.bias":
-            numbers[-arch.outputs :] += 0.5
-        elif spec.name == "C.bias":
-            numbers[:, -1] -= np.arange(arch.grids)
+        numbers = _numbers(spec, arch, weights, rng)
         step = step_code(0.01)
         values.append(np.rint(numbers / step_size(step)).astype(np.int32))
         laws.append(fit_law(values[-1], step))
     latents = []
-    for grid, shape in enumerate(arch.shapes(header.width, header.height)):
-        plane = np.rint(rng.laplace(0, (12 if prior else 3) * 0.6**grid, shape)).clip(-4095, 4095).astype(np.int32)
+    for grid, shape in enumerate(arch.plane_shapes(header.width, header.height)):
+        spread = (12 if prior and arch.planes == arch.grids else 3) * 0.6**grid if grid < arch.grids else 0.7
+        plane = np.rint(rng.laplace(0, spread, shape)).clip(-4095, 4095).astype(np.int32)
         if arch.grids > 3 and grid == arch.grids - 2:
             plane[:] = 0
         if weights == "wide":
             plane.flat[grid], plane.flat[-1] = -4095, 4095
-        if not plane.any():
+        if weights == "empty":
+            plane[:] = 0
+        elif not plane.any():
             plane.flat[0] = grid < 1
         latents.append(plane)
     return Stream(header, arch, Symbols(arch, tuple(laws), tuple(values), prior), tuple(latents))
+
+
+def _numbers(spec: TensorSpec, arch: GridArch, weights: str, rng: np.random.Generator) -> NDArray[np.float64]:
+    """One tensor of the networks."""
+    numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
+    numbers *= 0.1 if spec.name in ("U", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
+    numbers *= weights != "empty"
+    if weights.startswith("prior"):
+        numbers *= 0.1 * (rng.random(spec.shape) < 0.1)
+    elif spec.name == "S.bias":
+        numbers[-arch.outputs :] += 0.5
+    elif spec.name == "C.bias" and weights != "empty":
+        numbers[:, -1] -= np.arange(arch.grids)
+    elif spec.name == "D.bias":
+        numbers[:, -1] -= 0.5
+    return numbers
 
 
 def describe(data: bytes) -> dict[str, Any]:
@@ -164,6 +198,8 @@ def describe(data: bytes) -> dict[str, Any]:
         record["symbols"] = [value.ravel().tolist() for value in weights.values]
     else:
         record["weights"] = [weights[spec.name].ravel().tolist() for spec in stream.arch.tensors()]
+    if stream.end is not None:
+        record["end"] = stream.end
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inrcodec.cli.main import run
 from inrcodec.coding.symbols import Symbols
 from inrcodec.decoder import decode_pixels
 from inrcodec.format.stream import pack, unpack
@@ -37,9 +38,11 @@ def test_every_kind_is_there(made: dict[str, Any]) -> None:
     assert sorted(made["KINDS"]) == NAMES
     assert all(len(_data(name)) < 2000 for name in NAMES)
     grids = [grids for name in NAMES if (grids := _record(name).get("latents"))]
-    assert len(grids) == 6
+    assert len(grids) == 14
     assert any(any(grid) and not any(after) for planes in grids for grid, after in pairwise(planes))
     assert max(map(abs, _record("grid_far")["latents"][0])) == 4095
+    assert sum("end" in _record(name) for name in NAMES) == 2
+    assert not any(any(plane) for plane in _record("grid_empty")["latents"])
     zeros = [not any(symbols) for symbols in _record("pruned")["symbols"]]
     assert zeros.count(True) == 1
     assert max(map(abs, _record("wide")["symbols"][0])) == 3968
@@ -48,6 +51,15 @@ def test_every_kind_is_there(made: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_header_and_symbols_are_exactly_these(name: str, made: dict[str, Any]) -> None:
     assert made["describe"](_data(name)) == _record(name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_info_prints_exactly_this(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(HERE / f"{name}.inr")
+    assert run(["info", "--json", path]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"input": path, **_record(name)["info"]}
+    assert captured.err == ""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,6 +99,8 @@ def test_lossless_alpha_is_exact_and_metadata_is_kept() -> None:
 def test_the_expected_pixels_are_worth_comparing(name: str) -> None:
     expected = np.load(HERE / f"{name}.npy")
     peak = np.iinfo(expected.dtype).max
-    if expected.size > 3:
+    if "empty" in name:
+        assert np.unique(expected).tolist() in ([126], [127])
+    elif expected.size > 3:
         assert len(np.unique(expected)) > 40
         assert np.mean((expected == 0) | (expected == peak)) < 0.3

@@ -6,6 +6,7 @@ import math
 
 from inrcodec.encoder import EncodeOptions, Plan, Target
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.sizing import auto_grid
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.container import Header
@@ -25,7 +26,9 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     """See :func:`inrcodec.encoder.plan`."""
     config = grid_settings(options, header.pixels)
     cap = target.cap(header.pixels)
-    arch = auto_grid(header)
+    expected = cap if cap is not None else guess(header, target.value if target.kind == "psnr" else _ANCHOR)
+    arch = auto_grid(header, expected)
+    check_decodable(header, arch, expected)
     seconds = expected_seconds(arch, config, header) * (1 if cap is not None else 3)
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)

@@ -13,12 +13,14 @@ from torch import Tensor
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch
 from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
+from inrcodec.fit.grid.sizing import auto_grid
 from inrcodec.format.cut import cut_to
 from inrcodec.format.stream import Stream
 from inrcodec.net.grid import GridArch
@@ -82,8 +84,10 @@ class ScalableSession(GridSession):
     def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
         """Fits of all bytes, of the base and of every layer above it, and a cut at the cap."""
         settings = cast("GridConfig", config or self.config)
-        rungs, base = (*settings.rungs, 1.0), self.arch()
+        rungs = (*settings.rungs, 1.0)
+        base = auto_grid(self.header, cap, len(rungs) - 1)
         arch = LayeredArch.over(base, len(rungs) - 1, scale=len(rungs) // 2)
+        check_decodable(self.header, arch, cap)
         budgets = tuple(self._budget(arch, round(cap * rung)) for rung in rungs)
         # The base pays for all networks but one: hidden layers that would not pay there stay the prior's in every fit.
         outer = 0.0 if budgets[0] >= settings.outer else math.inf

@@ -12,6 +12,7 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
+from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.engine import reference
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid.config import GridConfig
@@ -93,7 +94,7 @@ class GridSession(Session):
     ) -> Candidate:
         """A fit at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
         config = replace(config or self.config, price=price)
-        arch = self.arch()
+        arch = self.arch(round(self._bits_at(price) / 8) if cap is None else cap)
         budget = self._bits_at(price) if cap is None else self._budget(arch, cap)
         fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, f"price {price}", config, share))
         self.steps += fitted.steps
@@ -123,13 +124,20 @@ class GridSession(Session):
         """Whether a fit can be landed on another cap."""
         return True
 
-    def arch(self) -> GridArch:
-        """The architecture of all fits."""
-        return auto_grid(self.header)
+    def arch(self, cap: int | None = None) -> GridArch:
+        """The architecture of fits for a cap.
+
+        Raises:
+            TargetError: no decoder would take such a file by default.
+        """
+        arch = auto_grid(self.header, cap)
+        if cap is not None:
+            check_decodable(self.header, arch, cap)
+        return arch
 
     def _sized(self, cap: int) -> tuple[Any, Any]:
         """The architecture, and the bits that latents and weights may take in a file of ``cap`` bytes."""
-        arch = self.arch()
+        arch = self.arch(cap)
         return arch, self._budget(arch, cap)
 
     def second(self, cap: int, fitted: FittedNet, attempt: int = 0) -> None:

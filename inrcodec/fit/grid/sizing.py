@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from inrcodec.fit.decodable import decodable
 from inrcodec.format.container import Header
 from inrcodec.format.stream import overhead
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import LayeredArch
 from inrcodec.net.prior import PRIOR_ARCH
 
 _SMALLEST_SIDE = 8
@@ -15,12 +17,30 @@ _SMALLEST_SIDE = 8
 _MAX_COARSEST = 8
 
 
-def auto_grid(header: Header) -> GridArch:
-    """A modulated SIREN for a picture: that of the priors, with grids up to where there is next to nothing left."""
+_MAX_FINEST = 3
+
+
+def auto_grid(header: Header, cap: int | None = None, refinements: int = 0) -> GridArch:
+    """A modulated SIREN for a picture: that of the priors, with grids up to where there is next to nothing left.
+
+    Very small files of large pictures go without the finest grids, of which they could say next to nothing: a decoder
+    would have to go through all of their latents, and by default accepts only so much work of so few bytes.
+
+    Args:
+        header: of the picture.
+        cap: bytes of the file, if that is known.
+        refinements: layers above the base of a scalable file.
+    """
     side, coarsest = min(header.width, header.height), 0
     while coarsest < _MAX_COARSEST and side >> (coarsest + 1) >= _SMALLEST_SIDE:
         coarsest += 1
-    return replace(PRIOR_ARCH, coarsest=coarsest, outputs=header.channels)
+    arch = replace(PRIOR_ARCH, coarsest=coarsest, outputs=header.channels)
+    while cap is not None and arch.finest < min(coarsest, _MAX_FINEST):
+        layered = LayeredArch.over(arch, refinements) if refinements else arch
+        if decodable(header, layered, cap):
+            break
+        arch = replace(arch, finest=arch.finest + 1)
+    return arch
 
 
 def smallest_grid(header: Header, arch: GridArch) -> int:
