@@ -177,7 +177,7 @@ def test_colours_stay_at_every_size(make_grid_stream: MakeStream) -> None:
 def test_views_cost_what_is_drawn_for_them(data: bytes) -> None:
     """Of the picture at its own size, which a small drawing is made of."""
     stream, size = unpack(data), (37, 22)
-    live = [plane.any() for plane in stream.latents or ()]
+    live = [bool(plane.any()) for plane in stream.latents or ()]
     for view in (View(), View(scale=0.1), View(scale=4), View(width=74, crop=(30, 20, 2, 2))):
         drawn = view.size(*size)
         work = canvas_work(ARCH, size, drawn, view.window(*drawn), live)

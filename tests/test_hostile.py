@@ -182,12 +182,13 @@ def test_previews_and_crops_are_judged_by_what_they_cost(name: str) -> None:
         decode_pixels(data)
     with pytest.raises(LimitError):
         decode_pixels(data, View(scale=0.9))
-    assert decode_pixels(data, View(scale=1 / 128)).array.shape[:2] == (128, 128)
     if isinstance(hostile.arch, Arch):
+        assert decode_pixels(data, View(scale=1 / 128)).array.shape[:2] == (128, 128)
         assert decode_pixels(data, View(crop=(5, 5, 30, 20))).array.shape[:2] == (20, 30)
     else:
-        with pytest.raises(LimitError):  # all of the latents would have to be decoded, or rows of them drawn
-            decode_pixels(data, View(crop=(5, 5, 30, 16_000)))
+        for view in (View(scale=1 / 128), View(crop=(5, 5, 30, 16_000))):
+            with pytest.raises(LimitError):  # all of the latents would have to be decoded
+                decode_pixels(data, view)
 
 
 def test_a_narrow_crop_of_a_wide_picture_takes_little_memory(tmp_path: Path) -> None:
