@@ -55,16 +55,20 @@ class PriceSearch:
         price = session.price_of(self.cap)
         short = replace(session.config, steps=max(200, session.config.steps // _SHORTER))
         price, _ = self._close_in(price, short, _SCOUTS, 0.9)
-        _, found = self._close_in(price, session.config, _TRIALS, ENOUGH)
+        # On the clock every further fit would have less time than the one before, and come to another size.
+        most = _TRIALS if session.time_left() is None else 1
+        _, found = self._close_in(price, session.config, most, ENOUGH)
         fitting = [candidate for candidate in found if len(candidate.data) <= self.cap]
-        return max(fitting, key=lambda one: one.psnr) if fitting else session.refit(found[-1], self.cap)
+        best = max(fitting, key=lambda one: one.psnr) if fitting else found[-1]
+        near = fitting and len(best.data) >= ENOUGH * self.cap
+        return best if near else session.refit(best, self.cap)
 
     def _close_in(self, price: float, config: FitConfig, most: int, enough: float) -> tuple[float, list[Candidate]]:
         """Fits of one length, until one takes nearly all of the cap; returns the next price, and what they gave."""
         found: list[Candidate] = []
         points: list[tuple[float, float]] = []
         for _ in range(most):
-            share = 0.1 if config.steps < self.session.config.steps else 0.5  # of the time left, where there is a limit
+            share = 0.1 if config.steps < self.session.config.steps else 0.6  # of the time left, where there is a limit
             found.append(self.session.priced(price, self.cap, config, share))
             size = len(found[-1].data)
             self.trials.append(Trial(price, config.steps, size, found[-1].psnr))
