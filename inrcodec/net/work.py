@@ -35,8 +35,8 @@ RUNG = 250
 TAP = 30
 """A weight of a 3x3 layer, for each pixel."""
 
-MARGIN = 4
-"""Samples of the picture that a strip looks beyond its own."""
+MARGIN = 3
+"""Samples of the picture that a strip looks beyond its own, 3x3 layers aside."""
 
 RESAMPLED = 60
 """A sample that is averaged or interpolated along one side, for each channel."""
@@ -97,18 +97,20 @@ def canvas_work(
         window: what is wanted of it.
         live: for every grid, coarsest first, whether any latent of it is not zero.
     """
-    pixels = window[2] * window[3] * PIXEL
+    pixels = window[2] * window[3]
     if not any(live):  # the same colour everywhere
-        return pixels
+        return pixels * PIXEL
     _, _, columns, rows = source_of(coded, drawn, window)
+    resampling = 0
     if coded != drawn:  # along one side and then the other
-        pixels += RESAMPLED * arch.outputs * (columns * rows + window[3] * columns + window[2] * window[3])
+        sides = columns * rows + window[3] * columns + pixels
+        resampling = pixels * PIXEL + RESAMPLED * arch.outputs * sides
     margin = MARGIN + arch.residuals
     wide, high = min(coded[0], columns + 2 * margin), rows + 2 * margin * -(-rows // strip_rows(columns))
     weights = sum(a * b for a, b in arch.synthesis_fan())
     neurons = NEURON.get(arch.activation, SINE) * sum(arch.hidden)
     each = PIXEL + weights + neurons + LAYER * (len(arch.hidden) + 1) + TAP * 9 * arch.outputs**2 * arch.residuals
-    return pixels + wide * high * (each + sum(live) * RUNG)
+    return resampling + wide * high * (each + sum(live) * RUNG)
 
 
 def adding_work(arch: GridArch, shapes: Sequence[tuple[int, int]]) -> int:

@@ -34,7 +34,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.inr")), ids=lambda path: path.stem)
 def test_symbols_of_golden_files_have_the_digest_of_what_lies_beside_them(path: Path) -> None:
     assert digest(path.read_bytes()) == run.golden_digest(path)
-    assert kind(path.read_bytes()) == ("grids" if path.stem.startswith("grid") else "network")
+    assert kind(path.read_bytes()) == ("grids" if path.stem.startswith(("grid", "layers")) else "network")
 
 
 def test_the_digest_sees_a_symbol() -> None:
