@@ -117,7 +117,7 @@ def _costs(data: bytes, call: Callable[[bytes], object]) -> tuple[float, float]:
     try:
         call(data)
     except LimitError:
-        raise
+        assert call is anatomy, "which counts bits besides, and so takes a little less"
     except InrError:
         pass
     seconds = time.thread_time() - start
