@@ -82,9 +82,17 @@ there is beside the colours is in the name.
 
 _FIRST = ("deep", "dot", "gray", "halves", "line", "pruned", "rgb", "wide")
 _THEN = ("grid", "grid_deep", "grid_dot", "grid_far", "grid_prior", "grid_prior_gray")
+_TWINS = {"alpha_lossless": "layers", "alpha_lossy": "layers_cut", "metadata": "layers_base"}
+"""Kinds that were made at the same time as others, and have their seeds."""
+
 SEEDS = [*_FIRST, *_THEN]
-SEEDS += [name for name in KINDS if name not in SEEDS]
+SEEDS += [name for name in KINDS if name not in SEEDS and name not in _TWINS]
 """The order that seeds are given in; new kinds go behind, so that those of the others stay what they are."""
+
+
+def seed_of(name: str) -> int:
+    """What a kind's random numbers begin with."""
+    return SEEDS.index(_TWINS.get(name, name))
 
 
 _ZEROS = {"pruned": 0.5, "magnitude": 0.8, "empty": 1.0}
@@ -93,7 +101,7 @@ _ZEROS = {"pruned": 0.5, "magnitude": 0.8, "empty": 1.0}
 
 def build(name: str) -> bytes:
     """The file of a kind, of random symbols."""
-    header, seed = KINDS[name][0], SEEDS.index(name)
+    header, seed = KINDS[name][0], seed_of(name)
     extras = Extras()
     if name == "alpha_lossless":
         extras = Extras(alpha=lossless_alpha(_opacity(header)))
@@ -118,9 +126,9 @@ def _colours(name: str) -> bytes:
     """The file of the colours of a kind."""
     header, arch, weights = KINDS[name]
     if isinstance(arch, GridArch):
-        stream = _grids(header, arch, weights, SEEDS.index(name))
+        stream = _grids(header, arch, weights, seed_of(name))
         return pack(cut_at(stream, *map(int, weights.split()[1:])) if weights[:3] == "cut" else stream)
-    rng = np.random.default_rng(SEEDS.index(name))
+    rng = np.random.default_rng(seed_of(name))
     spread = 900 if "wide" in weights else 6
     values, laws = [], []
     for spec in arch.tensors():
