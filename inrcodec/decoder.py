@@ -351,16 +351,22 @@ def draw(stream: Stream, view: View | None = None, limits: Limits | None = None)
     work = _drawing_work(arch, size, view, limits, live)
     limits.check_work(work)
     drawn = view.size(*size)
-    x, y, w, h = view.window(*drawn)
-    depth = view.depth or header.depth
-    rows, paint = _painter(stream, drawn, slice(x, x + w))
-    array = np.empty((h, w, arch.outputs), dtype=np.uint8 if depth == 8 else np.uint16)
-    for top in range(0, h, rows):
-        deep = min(rows, h - top)
+    window, depth = view.window(*drawn), view.depth or header.depth
+    rows, paint = _painter(stream, drawn, slice(window[0], window[0] + window[2]))
+    array = _levels(paint, rows, window, arch.outputs, depth)
+    return Pixels(array, depth, _opacity(stream, view, limits, work), _metadata(stream, limits))
+
+
+def _levels(paint: _Paint, strip: int, window: tuple[int, int, int, int], channels: int, depth: int) -> NDArray[Any]:
+    """A window, ``(rows, columns, channels)``, painted so many rows at a time."""
+    _, y, w, h = window
+    array = np.empty((h, w, channels), dtype=np.uint8 if depth == 8 else np.uint16)
+    for top in range(0, h, strip):
+        deep = min(strip, h - top)
         with np.errstate(all="ignore"):  # a hostile file may overflow; NaN is drawn as black
             samples = np.nan_to_num(paint(slice(y + top, y + top + deep)))
         array[top : top + deep] = Pixels.from_unit(samples, deep, w, depth).array
-    return Pixels(array, depth, _opacity(stream, view, limits, work), _metadata(stream, limits))
+    return array
 
 
 def _metadata(stream: Stream, limits: Limits) -> Metadata:
@@ -381,14 +387,12 @@ def _opacity(stream: Stream, view: View, limits: Limits, work: int) -> NDArray[A
     limits.check_size(header.width, header.height)  # all of it is expanded, whatever the view
     plane, depth = alpha.plane(header), view.depth or header.depth
     drawn = view.size(header.width, header.height)
-    x, y, w, h = view.window(*drawn)
+    x, y, w, h = window = view.window(*drawn)
     if drawn == (header.width, header.height) and depth == header.depth:
         return np.ascontiguousarray(plane[y : y + h, x : x + w])
     canvas = PlaneCanvas(plane, (1 << header.depth) - 1, drawn, slice(x, x + w))
-    rows = max(1, STRIP // w)
-    parts = [(top, min(rows, h - top)) for top in range(0, h, rows)]
-    strips = (Pixels.from_unit(canvas.rows(y + top, y + top + deep), deep, w, depth) for top, deep in parts)
-    return np.concatenate([strip.array[:, :, 0] for strip in strips])
+    levels = _levels(lambda rows: canvas.rows(rows.start, rows.stop), max(1, STRIP // w), window, 1, depth)
+    return levels[:, :, 0]
 
 
 def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> tuple[int, _Paint]:
