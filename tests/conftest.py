@@ -71,7 +71,7 @@ def random_grid_stream(
     values, laws = [], []
     for spec in arch.tensors():
         numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
-        if spec.name in ("U", "R0", "R1", "S.out"):
+        if spec.name in ("U", "V", "R0", "R1", "S.out"):
             numbers *= 0.1
         if spec.name == "S.bias":
             numbers[-arch.outputs :] += 0.5

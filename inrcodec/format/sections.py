@@ -79,6 +79,10 @@ class GridHead:
     prior: int = NO_PRIOR
 
 
+_FILTERED = 4
+"""Bit that stands for filters of the grids' own, beside the number of 3x3 layers."""
+
+
 def write_grid(head: GridHead) -> bytes:
     """Describe a modulated SIREN in 7 bytes, one more for each hidden layer, and one for every eight grids."""
     arch = head.arch
@@ -86,7 +90,7 @@ def write_grid(head: GridHead) -> bytes:
         head.prior,
         arch.finest << 4 | arch.coarsest,
         arch.neighbours << 4 | arch.parents,
-        ACTIVATIONS.index(arch.activation) << 4 | arch.residuals,
+        ACTIVATIONS.index(arch.activation) << 4 | _FILTERED * arch.filtered | arch.residuals,
         arch.w0,
         len(arch.context) << 4 | len(arch.hidden),
         *arch.context,
@@ -115,14 +119,15 @@ def read_grid(body: bytes, outputs: int, offset: int = 0) -> GridHead:
     check_prior(prior)
     finest, coarsest = nibbles("octaves")
     neighbours, parents = nibbles("context")
-    activation, residuals = nibbles("activation")
+    activation, layers = nibbles("activation")
     if activation >= len(ACTIVATIONS):
         raise UnsupportedVersion(f"unknown activation {activation} (byte {reader.last})")
     w0 = reader.byte("w0")
     depths = nibbles("number of layers")
     context, hidden = (tuple(reader.take(depth, "widths")) for depth in depths)
     kind = ACTIVATIONS[activation]
-    arch = GridArch(finest, coarsest, neighbours, parents, context, hidden, kind, w0, residuals, outputs)
+    residuals, filtered = layers & ~_FILTERED, bool(layers & _FILTERED)
+    arch = GridArch(finest, coarsest, neighbours, parents, context, hidden, kind, w0, residuals, outputs, filtered)
     coded = _read_flags(reader, arch.grids)
     reader.done()
     check_prior(prior, arch)

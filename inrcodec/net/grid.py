@@ -4,7 +4,8 @@ Integer latents ``y_o`` live on grids of octaves ``finest .. coarsest``, octave 
 ``2^o x 2^o`` pixels. They are coded coarse to fine, each under a law that a small network predicts from its causal
 neighbours and from coarser grids (the *context model*), and drawn by
 
-    z = all grids, brought to full size by a ladder of learned two-fold upsamplings,
+    z = all grids, each but the coarsest through a filter of its own, brought to full size by a ladder of learned
+        two-fold upsamplings,
     h_1 = sin(w0 (S0 z + b)),  h_2 = sin(w0 (S1 h_1 + b)), ...,   rgb = S.out [h, z] + b,   rgb += R * rgb  (3x3)
 
 so without grids it would be COIN's network, and without sines a linear multiresolution transform. The recipe's parts
@@ -41,7 +42,7 @@ SKEW = 3
 """Columns a row waits for the row above it in wavefront order."""
 
 TAPS = 4
-"""Numbers of a two-fold upsampling filter: 8 taps, symmetric."""
+"""Numbers of a two-fold upsampling filter: 8 taps, symmetric; and of a grid's own filter: 7 taps, symmetric."""
 
 MAX_OCTAVE = 12
 MAX_GRID_WIDTH = 128
@@ -64,6 +65,7 @@ class GridArch:
         w0: frequency of the sines, in eighths.
         residuals: linear 3x3 layers after the synthesiser, 0 to 2.
         outputs: channels of the picture, 1 or 3.
+        filtered: whether grids, but for the coarsest, go through filters of their own before they are enlarged.
     """
 
     finest: int = 0
@@ -76,6 +78,7 @@ class GridArch:
     w0: int = 32
     residuals: int = 1
     outputs: int = 3
+    filtered: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.finest <= self.coarsest <= MAX_OCTAVE:
@@ -94,6 +97,11 @@ class GridArch:
     def grids(self) -> int:
         """Number of latent grids."""
         return self.coarsest - self.finest + 1
+
+    @property
+    def filters(self) -> int:
+        """Number of grids with a filter of their own: the finest ones."""
+        return self.grids - 1 if self.filtered else 0
 
     @property
     def planes(self) -> int:
@@ -158,6 +166,7 @@ class GridArch:
           ``S.out`` are the last hidden layer, then the grids.
         - ``S.bias``: ``(sum of widths + outputs,)``.
         - ``U``: ``(coarsest, 4)`` for the rungs of the ladder, from the coarsest: what is added to the bicubic taps.
+        - ``V``: ``(grids - 1, 4)``, the filters of the grids' own, where there are any: what is added to the identity.
         - ``R0, R1``: 3x3 layers ``(outputs, inputs, 3, 3)``.
         """
         context = list(self.context_fan())
@@ -170,9 +179,12 @@ class GridArch:
         specs.append(TensorSpec("S.bias", (sum(self.hidden) + self.outputs,)))
         if self.coarsest:
             specs.append(TensorSpec("U", (self.coarsest, TAPS)))
+        if self.filters:
+            specs.append(TensorSpec("V", (self.filters, TAPS)))
         specs += [TensorSpec(f"R{k}", (self.outputs, self.outputs, 3, 3)) for k in range(self.residuals)]
         return tuple(specs)
 
     def __str__(self) -> str:
         context, hidden = ("+".join(map(str, widths)) or "0" for widths in (self.context, self.hidden))
-        return f"grid{self.finest}-{self.coarsest}:{hidden}:{self.inputs}>{context}"
+        own = "f" if self.filtered else ""
+        return f"grid{self.finest}-{self.coarsest}{own}:{hidden}:{self.inputs}>{context}"

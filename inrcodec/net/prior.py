@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from inrcodec.errors import BitstreamError, UnsupportedVersion
 from inrcodec.net.arch import Network
-from inrcodec.net.grid import GridArch
+from inrcodec.net.grid import TAPS, GridArch
 from inrcodec.net.layered import BELOW, LayeredArch
 
 NO_PRIOR = 0
@@ -79,18 +79,19 @@ def check_prior(prior: int, arch: GridArch | None = None) -> None:
 
 
 def fits(arch: GridArch) -> bool:
-    """Whether priors are for such a network: as theirs but for the octaves and the channels."""
+    """Whether priors are for such a network: as theirs but for the octaves, the channels and the grids' own filters."""
     theirs = PRIOR_ARCH
     if isinstance(arch, LayeredArch):
         arch = arch.base
-    return replace(arch, finest=theirs.finest, coarsest=theirs.coarsest, outputs=theirs.outputs) == theirs
+    shape = {name: getattr(theirs, name) for name in ("finest", "coarsest", "outputs", "filtered")}
+    return replace(arch, **shape) == theirs
 
 
 def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
     """What symbols times steps are added to, by tensor name.
 
     Grids coarser than a prior knows are taken to be like its coarsest; one channel is the mean of three; refinements
-    start from the context model of the base.
+    start from the context model of the base; filters of the grids' own from the identity.
 
     Args:
         arch: the network.
@@ -120,6 +121,8 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
         base["U"] = base["U"][rungs]
     else:
         del base["U"]
+    if arch.filters:
+        base["V"] = np.zeros((arch.filters, TAPS))
     if arch.outputs == 1:
         _to_gray(base, theirs)
     if isinstance(arch, LayeredArch) and arch.refinements:

@@ -1,7 +1,7 @@
 """The ladder of two-fold upsamplings in NumPy float32, any part of any octave, so that memory stays flat.
 
 A rung makes of ``x`` the samples ``2i``, ``sum_j taps[j] x[i - 2 + j]``, and ``2i + 1``, its mirror image, along the
-columns and then along the rows, edges repeated. At every octave its own grid joins the stack.
+columns and then along the rows, edges repeated. At every octave its own grid joins the stack, through its own filter.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ UNIT = 1.0
 
 BICUBIC = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 """Taps at columns -2 .. 1 of the left one of two new samples: Keys' cubic (a = -3/4) a quarter to the left."""
+
+_REACH = TAPS - 1
+"""Samples to either side that a grid's own filter sees."""
 
 Float = NDArray[np.float32]
 
@@ -45,8 +48,21 @@ class Ladder:
         self._arch = arch
         self._size = height, width
         self._taps = np.array(BICUBIC, np.float32) + tensors["U"] if arch.coarsest else np.zeros((0, TAPS), np.float32)
+        self._filters = list(tensors["V"]) if arch.filters else []
         # Upsampling is linear: a grid of zeros stays one, and need not be carried along.
         self._planes = {arch.coarsest - grid: plane for grid, plane in enumerate(latents) if plane.any()}
+
+    def _own(self, octave: int, plane: NDArray[Any], rows: tuple[int, int], columns: tuple[int, int]) -> Float:
+        """A part of a grid as it joins the stack."""
+        if not self._filters or octave == self._arch.coarsest:
+            return (plane[slice(*rows), slice(*columns)] * np.float32(UNIT)).astype(np.float32, copy=False)
+        places = [(start - _REACH, stop + _REACH) for start, stop in (rows, columns)]
+        inside = [(max(start, 0), min(stop, end)) for (start, stop), end in zip(places, plane.shape, strict=True)]
+        beyond = [(a - start, stop - b) for (start, stop), (a, b) in zip(places, inside, strict=True)]
+        part = plane[slice(*inside[0]), slice(*inside[1])] * np.float32(UNIT)
+        padded = np.pad(part.astype(np.float32, copy=False), beyond, mode="edge")
+        taps = self._filters[self._arch.coarsest - octave - 1]
+        return _filtered(_filtered(padded, taps, 0), taps, 1)
 
     def shape(self, octave: int) -> tuple[int, int]:
         """Rows and columns of an octave."""
@@ -69,9 +85,7 @@ class Ladder:
         """
         right = self.shape(octave)[1] if right is None else right
         own = self._planes.get(octave)
-        drawn = None
-        if own is not None:
-            drawn = (own[top:bottom, left:right] * np.float32(UNIT)).astype(np.float32, copy=False)[None]
+        drawn = None if own is None else self._own(octave, own, (top, bottom), (left, right))[None]
         if not self.channels(octave + 1):
             return np.zeros((0, bottom - top, right - left), np.float32) if drawn is None else drawn
         # Samples top .. bottom - 1 are those of the sources top // 2 .. (bottom - 1) // 2, which see two more each way.
@@ -85,6 +99,22 @@ class Ladder:
         taller = _double(source, taps, 1)[:, top & 1 :][:, : bottom - top]
         wider = _double(taller, taps, 2)[:, :, left & 1 :][:, :, : right - left]
         return wider if drawn is None else np.concatenate([wider, drawn])
+
+
+def _filtered(padded: Float, taps: Float, axis: int) -> Float:
+    """A grid's own filter along an axis of a plane that has three more samples at either end."""
+    length = padded.shape[axis] - 2 * _REACH
+
+    def shifted(by: int) -> Float:
+        return padded[(slice(None),) * axis + (slice(_REACH + by, _REACH + by + length),)]
+
+    found: Float = shifted(0) * (1 + taps[0])
+    spare = np.empty_like(found)
+    for j in range(1, TAPS):
+        np.add(shifted(-j), shifted(j), out=spare)
+        spare *= taps[j]
+        found += spare
+    return found
 
 
 def _double(padded: Float, taps: Float, axis: int) -> Float:

@@ -32,6 +32,9 @@ ANGLE = 300
 RUNG = 250
 """A sample of a grid that is brought to its octave."""
 
+FILTER = 500
+"""A sample of a grid that goes through its own filter."""
+
 TAP = 30
 """A weight of a 3x3 layer, for each pixel."""
 
@@ -110,7 +113,9 @@ def canvas_work(
     weights = sum(a * b for a, b in arch.synthesis_fan())
     neurons = NEURON.get(arch.activation, SINE) * sum(arch.hidden)
     each = PIXEL + weights + neurons + LAYER * (len(arch.hidden) + 1) + TAP * 9 * arch.outputs**2 * arch.residuals
-    return resampling + wide * high * (each + sum(live) * RUNG)
+    own = zip(arch.octaves, live, strict=True) if arch.filters else []
+    filters = sum(FILTER * -(-wide >> octave) * -(-high >> octave) for octave, flag in own if flag)
+    return resampling + wide * high * (each + sum(live) * RUNG) + filters
 
 
 def adding_work(arch: GridArch, shapes: Sequence[tuple[int, int]]) -> int:

@@ -206,7 +206,8 @@ def test_the_grid_network_is_laid_out_as_its_table_says() -> None:
     [
         GridArch(),
         GridArch(2, 7, 3, 1, (), (), residuals=0),
-        GridArch(0, 0, context=(4,), hidden=(5, 6, 7), residuals=2),
+        GridArch(0, 0, context=(4,), hidden=(5, 6, 7), residuals=2, filtered=True),
+        GridArch(1, 5, residuals=1, filtered=True),
     ],
 )
 def test_grid_tensors(arch: GridArch) -> None:
@@ -220,6 +221,7 @@ def test_grid_tensors(arch: GridArch) -> None:
         "S.out": [(channels, wide + grids)],
         "S.bias": [(sum(arch.hidden) + channels,)],
         "U": [(arch.coarsest, 4)] if arch.coarsest else [],
+        "V": [(grids - 1, 4)] if arch.filtered and grids > 1 else [],
         "R0, R1": [(channels, channels, 3, 3)] * arch.residuals,
     }
     rows = _table("GRID", 1)
@@ -334,7 +336,7 @@ def test_errors_exist_and_are_bitstream_errors() -> None:
 def test_prose_names_the_other_constants() -> None:
     assert f"`{container.INRIMAGE.decode()}`" in TEXT
     assert f"version {container.VERSION}" in TEXT.splitlines()[0]
-    assert len(TEXT.splitlines()) < 480, "one (long) page"
+    assert len(TEXT.splitlines()) < 490, "one (long) page"
 
 
 def test_the_blocks_compute_every_code(code: dict[str, Any]) -> None:
@@ -477,6 +479,8 @@ def _base(prior: int, arch: GridArch) -> dict[str, np.ndarray]:
     base["C.bias"], base["S0"] = base["C.bias"][theirs], base["S0"][:, theirs]
     base["S.out"] = np.hstack([base["S.out"][:, :24], base["S.out"][:, 24:][:, theirs]])
     base["U"] = base["U"][[6 - min(octave, 6) for octave in range(arch.coarsest, 0, -1)]]
+    if arch.filtered:
+        base["V"] = np.zeros((arch.grids - 1, 4))
     if arch.outputs == 1:
         base["S.out"] = base["S.out"].mean(0, keepdims=True)
         base["S.bias"] = np.append(base["S.bias"][:48], base["S.bias"][48:].mean())
@@ -490,6 +494,8 @@ GRIDS = [
     ({"depth": 16, "width": 9, "height": 9}, GridArch(1, 3, 14, 11, (6,), (), outputs=1)),
     ({"width": 1, "height": 1}, GridArch(0, 0, 1, 0, (2,), (3,), "relu", residuals=0)),
     ({"prior": 1}, PRIOR_ARCH),
+    ({"width": 11, "height": 6}, GridArch(1, 3, 2, 1, (3,), (4,), residuals=1, filtered=True)),
+    ({"prior": 3, "width": 9}, replace(PRIOR_ARCH, coarsest=2, filtered=True)),
     ({"prior": 4, "width": 11, "spread": 60.0}, replace(PRIOR_ARCH, finest=1, coarsest=8, outputs=1)),
     ({"prior": 5, "width": 4, "depth": 16}, replace(PRIOR_ARCH, coarsest=2)),
     ({}, LayeredArch(0, 2, 12, 6, (4, 3), (5,), refinements=2)),
@@ -561,7 +567,7 @@ def test_the_blocks_decode_grids(
     grids = [(plane * unit).tolist() for plane in sums[-arch.grids :]]
 
     size = (header.width, header.height)
-    stack = code["upsampled"](grids, tensors.get("U", []), *size, arch.finest, arch.coarsest)
+    stack = code["upsampled"](grids, tensors.get("U", []), tensors.get("V", []), *size, arch.finest, arch.coarsest)
     activation = ACTIVATIONS.index(arch.activation)
     picture = np.array(
         [

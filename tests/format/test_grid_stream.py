@@ -39,6 +39,7 @@ ARCHES = st.integers(0, 12).flatmap(
         w0=st.integers(1, 255),
         residuals=st.integers(0, 2),
         outputs=st.sampled_from([1, 3]),
+        filtered=st.booleans(),
     )
 )
 SMALL = st.builds(
@@ -51,6 +52,7 @@ SMALL = st.builds(
     hidden=st.lists(st.integers(1, 8), max_size=2).map(tuple),
     residuals=st.integers(0, 2),
     outputs=st.sampled_from([1, 3]),
+    filtered=st.booleans(),
 )
 SIDES = st.sampled_from([1, 2, 3, 7, 16, 31])
 ARCH = GridArch(0, 2, 3, 2, (4,), (5,))

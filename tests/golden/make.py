@@ -72,6 +72,9 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "structured": (Header(29, 18), Arch((13, 3, 11, 1, 6)), "symbols"),
     "magnitude": (Header(32, 20), Arch((20, 20, 20)), "magnitude"),
     "coin": (Header(20, 30, 1), Arch((7,) * 5, 1), "halves"),
+    "grid_filtered": (Header(27, 19), GridArch(0, 3, 5, 4, (5,), (6,), filtered=True), "symbols"),
+    "grid_prior_filtered": (Header(34, 20), replace(PRIOR_ARCH, finest=1, filtered=True), "prior 3"),
+    "layers_filtered": (Header(19, 12), LayeredArch(0, 2, 3, 1, (4,), (5,), filtered=True, refinements=1), "symbols"),
 }
 """Picture, network and kind of weights.
 
@@ -181,7 +184,7 @@ def _grids(header: Header, arch: GridArch, weights: str, seed: int) -> Stream:
 def _numbers(spec: TensorSpec, arch: GridArch, weights: str, rng: np.random.Generator) -> NDArray[np.float64]:
     """One tensor of the networks."""
     numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
-    numbers *= 0.1 if spec.name in ("U", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
+    numbers *= 0.1 if spec.name in ("U", "V", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
     numbers *= weights != "empty"
     if weights.startswith("prior"):
         numbers *= 0.1 * (rng.random(spec.shape) < 0.1)

@@ -92,7 +92,8 @@ def read_grids(file: File) -> Grids:
     neighbours, parents = divmod(source.byte(), 16)
     must(1 <= neighbours <= 14 and parents <= 11, "the context is in bounds")
     activation, residuals = divmod(source.byte(), 16)
-    must(activation <= 2 and residuals <= 2, "the synthesiser is known")
+    filtered, residuals = divmod(residuals, 4)
+    must(activation <= 2 and residuals <= 2 and filtered <= 1, "the synthesiser is known")
     w0 = source.byte()
     must(w0 >= 1, "the frequency is not 0")
     deep, high = divmod(source.byte(), 16)
@@ -119,6 +120,8 @@ def read_grids(file: File) -> Grids:
     shapes |= _synthesis_shapes(count, hidden, file.channels)
     if coarsest:
         shapes["U"] = (coarsest, 4)
+    if filtered and count > 1:
+        shapes["V"] = (count - 1, 4)
     for k in range(residuals):
         shapes[f"R{k}"] = (file.channels, file.channels, 3, 3)
     if layers:

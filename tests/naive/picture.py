@@ -84,6 +84,18 @@ def twice(lines: Float, taps: Float) -> Float:
     return found
 
 
+def through_own_filter(lines: Float, taps: Float) -> Float:
+    """Seven symmetric taps along the last axis, as what is added to each sample."""
+    length = lines.shape[-1]
+    found = lines.copy()
+    for i in range(length):
+        found[..., i] += taps[0] * lines[..., i]
+        for j in range(1, 4):
+            left, right = lines[..., max(i - j, 0)], lines[..., min(i + j, length - 1)]
+            found[..., i] += taps[j] * (left + right)
+    return found
+
+
 def upsampled(grids: Grids, seen: list[Float], tensors: Weights, file: File) -> Float:
     """All grids at full size, ``(grids, height, width)``."""
     stack: list[Float] = []
@@ -93,7 +105,11 @@ def upsampled(grids: Grids, seen: list[Float], tensors: Weights, file: File) -> 
             taps = BICUBIC + tensors["U"][grids.coarsest - octave - 1]
             stack = [twice(twice(plane.T, taps)[:, :rows].T, taps)[:, :columns] for plane in stack]
         if octave >= grids.finest:
-            stack.append(seen[grids.coarsest - octave])
+            plane = seen[grids.coarsest - octave]
+            if stack and "V" in tensors:
+                taps = tensors["V"][grids.coarsest - octave - 1]
+                plane = through_own_filter(through_own_filter(plane.T, taps).T, taps)
+            stack.append(plane)
     return np.array(stack)
 
 

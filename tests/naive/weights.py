@@ -94,6 +94,8 @@ def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
         base["U"] = np.array([base["U"][6 - octave] for octave in rungs])
     else:
         del base["U"]
+    if "V" in grids.shapes:
+        base["V"] = np.zeros(grids.shapes["V"])
     if channels == 1:
         out, bias, kernel = base["S.out"], base["S.bias"], base["R0"]
         base["S.out"] = (out[:1] + out[1:2] + out[2:]) / 3

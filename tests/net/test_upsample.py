@@ -12,7 +12,7 @@ from inrcodec.net.upsample import BICUBIC, UNIT, Ladder
 
 Float = NDArray[np.float32]
 ARCHES = st.integers(0, 5).flatmap(
-    lambda finest: st.builds(GridArch, finest=st.just(finest), coarsest=st.integers(finest, 6))
+    lambda finest: st.builds(GridArch, finest=st.just(finest), coarsest=st.integers(finest, 6), filtered=st.booleans())
 )
 SIDES = st.integers(1, 40)
 
@@ -24,7 +24,8 @@ def _latents(arch: GridArch, width: int, height: int, seed: int = 0) -> list[NDA
 
 def _tensors(arch: GridArch, seed: int = 0) -> dict[str, Float]:
     rng = np.random.default_rng(seed)
-    return {"U": rng.normal(0, 0.05, (arch.coarsest, 4)).astype(np.float32)}
+    shapes = {"U": (arch.coarsest, 4)} | ({"V": (arch.filters, 4)} if arch.filters else {})
+    return {name: rng.normal(0, 0.05, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
 def _reference(arch: GridArch, latents: list[NDArray[np.int32]], width: int, height: int) -> Float:
@@ -50,7 +51,7 @@ def test_it_is_the_reference_in_any_strips(arch: GridArch, width: int, height: i
 
 
 def test_strips_are_the_very_floats_of_the_whole() -> None:
-    arch = GridArch()
+    arch = GridArch(filtered=True)
     ladder = Ladder(arch, _tensors(arch), _latents(arch, 90, 70), 90, 70)
     whole = ladder.rows(0, 0, 70)
     strips = [ladder.rows(0, top, min(top + 9, 70)) for top in range(0, 70, 9)]
@@ -60,7 +61,7 @@ def test_strips_are_the_very_floats_of_the_whole() -> None:
 @given(st.integers(0, 2), SIDES, SIDES, st.data())
 @settings(max_examples=40)
 def test_parts_are_the_very_floats_of_the_whole(octave: int, width: int, height: int, data: st.DataObject) -> None:
-    arch = GridArch(coarsest=4)
+    arch = GridArch(coarsest=4, filtered=True)
     ladder = Ladder(arch, _tensors(arch), _latents(arch, width, height), width, height)
     rows, columns = ladder.shape(octave)
     top, left = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, columns - 1))

@@ -43,6 +43,7 @@ class SynthesisPlan:
         arch: the architecture.
         size: weights of all its tensors.
         upsampling: where in the flat vector the taps' deviations lie, ``(rungs, taps)``.
+        filters: the same of the grids' own filters, ``(filters, taps)``.
         widths: grids, then outputs of every layer.
         kind: activation code of the hidden layers.
         w_at: see :func:`inrcodec.fit.engine.synthesis_kernel.sweep`, as for the next ones.
@@ -57,6 +58,7 @@ class SynthesisPlan:
         self.arch, self.size = arch, arch.params
         places = _offsets(arch)
         self.upsampling = places["U"] if arch.coarsest else np.empty((0, 4), np.int64)
+        self.filters = places["V"] if arch.filters else np.empty((0, 4), np.int64)
         hidden, outputs = arch.hidden, arch.outputs
         self.layers = len(hidden) + 1
         self.widths = np.array([arch.grids, *hidden, outputs], np.int64)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from inrcodec.fit.engine.fused import _buffer, each
 from inrcodec.fit.engine.micro import LANES, ORDER
 from inrcodec.fit.engine.upsample_kernel import SPARE, enlarge, phases, scratch_size, shrink
+from inrcodec.fit.grid.own_filter import OwnFilter
 from inrcodec.net.grid import TAPS, GridArch
 
 Floats = NDArray[np.float32]
@@ -44,6 +45,8 @@ class Ladder:
         shapes = arch.shapes(width, height)
         ends = np.cumsum([0, *(rows * columns for rows, columns in shapes)])
         self._latents = [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
+        self._filters = [OwnFilter(*shape) for shape in shapes[1:]] if arch.filters else []
+        self._seen = np.empty(0, np.float32)
         self._own = [slice(k * rows * columns, (k + 1) * rows * columns) for k, (rows, columns) in enumerate(shapes)]
 
     def _pieces(self, rung: int) -> list[tuple[int, int, int, int]]:
@@ -56,33 +59,45 @@ class Ladder:
         cuts = [coarse * k // bands for k in range(bands + 1)]
         return [(c, c + 1, top, bottom) for c in range(planes) for top, bottom in itertools.pairwise(cuts)]
 
-    def climb(self, taps: Floats, latents: Floats) -> Floats:
+    def climb(self, taps: Floats, own: Floats, latents: Floats) -> Floats:
         """All grids at full size, plane by plane.
 
         Args:
             taps: ``(rungs, taps)``.
+            own: ``(filters, taps)`` of the grids' own filters.
             latents: of all grids, flat.
         """
+        self._seen = latents
         for k in range(len(self.octaves)):
             if k:
                 self._enlarge(k - 1, taps[k - 1])
             if k < len(self._own):
-                self.planes[k][self._own[k]] = latents[self._latents[k]]
+                plane, into = latents[self._latents[k]], self.planes[k][self._own[k]]
+                if k and self._filters:
+                    self._filters[k - 1].smooth(own[k - 1], plane, into)
+                else:
+                    into[:] = plane
         return self.planes[-1]
 
-    def descend(self, taps: Floats) -> tuple[Floats, Floats]:
-        """Gradients of latents and taps from those of the grids at full size, which the last ``slopes`` hold.
+    def descend(self, taps: Floats, own: Floats) -> tuple[Floats, Floats, Floats]:
+        """Gradients of latents, taps and own filters from those of the grids at full size, which ``slopes`` ends with.
 
         Args:
             taps: ``(rungs, taps)``.
+            own: ``(filters, taps)``.
         """
-        latents, found = np.empty(self._latents[-1].stop, np.float32), np.empty_like(taps)
+        latents = np.empty(self._latents[-1].stop, np.float32)
+        found, filters = np.empty_like(taps), np.empty_like(own)
         for k in range(len(self.octaves) - 1, -1, -1):
             if k < len(self._own):
-                latents[self._latents[k]] = self.slopes[k][self._own[k]]
+                place, slopes = self._latents[k], self.slopes[k][self._own[k]]
+                if k and self._filters:
+                    filters[k - 1] = self._filters[k - 1].pull(own[k - 1], self._seen[place], slopes, latents[place])
+                else:
+                    latents[place] = slopes
             if k:
                 found[k - 1] = self._shrink(k - 1, taps[k - 1])
-        return latents, found
+        return latents, found, filters
 
     def _enlarge(self, rung: int, taps: Floats) -> None:
         pieces, weights = self._pieces(rung), phases(taps)

@@ -141,6 +141,25 @@ def double(planes: Tensor, taps: Tensor, rows: int, columns: int) -> Tensor:
     return planes
 
 
+def filtered(plane: Tensor, taps: Tensor) -> Tensor:
+    """A grid ``(rows, columns)`` through its own filter: 7 symmetric taps along columns, then rows, edges repeated.
+
+    Args:
+        plane: what is filtered.
+        taps: ``(4,)``, what is added to the identity's, from the middle outward.
+    """
+    weights = taps[..., None, None].unbind(-3)
+    for dim in (-2, -1):
+        moved = plane.movedim(dim, -1)
+        length = moved.shape[-1]
+        padded = torch.cat([moved[..., :1]] * 3 + [moved] + [moved[..., -1:]] * 3, -1)
+        found = moved + weights[0] * moved
+        for j in range(1, 4):
+            found = found + weights[j] * (padded[..., 3 - j : 3 - j + length] + padded[..., 3 + j : 3 + j + length])
+        plane = found.movedim(-1, dim)
+    return plane
+
+
 def upsampled(
     arch: GridArch, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], sizes: Sequence[tuple[int, int]]
 ) -> Tensor:
@@ -152,6 +171,8 @@ def upsampled(
         planes: latents of each grid.
         sizes: ``(rows, columns)`` of the octaves coarsest - 1 .. 0: what each rung of the ladder leads to.
     """
+    if arch.filters:
+        planes = [planes[0], *(filtered(p, tensors["V"][..., k, :]) for k, p in enumerate(planes[1:]))]
     stack = planes[0][..., None, :, :]
     base = _bicubic(stack.dtype, stack.device)
     for rung, (rows, columns) in enumerate(sizes[: arch.coarsest]):

@@ -34,7 +34,7 @@ def auto_grid(header: Header, cap: int | None = None, refinements: int = 0) -> G
     side, coarsest = min(header.width, header.height), 0
     while coarsest < _MAX_COARSEST and side >> (coarsest + 1) >= _SMALLEST_SIDE:
         coarsest += 1
-    arch = replace(PRIOR_ARCH, coarsest=coarsest, outputs=header.channels)
+    arch = replace(PRIOR_ARCH, coarsest=coarsest, outputs=header.channels, filtered=True)
     while cap is not None and arch.finest < min(coarsest, _MAX_FINEST):
         layered = LayeredArch.over(arch, refinements) if refinements else arch
         if decodable(header, layered, cap):

@@ -66,9 +66,11 @@ def _synthesise(
     return sum(errors), layout.gather(sums) if task == GRADIENTS else _NOTHING
 
 
-def _taps(layout: SynthesisPlan, flat: Floats) -> Floats:
+def _taps(layout: SynthesisPlan, flat: Floats) -> tuple[Floats, Floats]:
+    """Taps of the ladder's rungs, and what the grids' own filters add to the identity."""
     taps: Floats = np.array(BICUBIC, np.float32) + flat[layout.upsampling]
-    return taps
+    own: Floats = flat[layout.filters]
+    return taps, own
 
 
 class _MeanSquaredError(torch.autograd.Function):
@@ -77,10 +79,10 @@ class _MeanSquaredError(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, flat: Tensor, latents: Tensor, target: Tensor, layout: SynthesisPlan) -> Tensor:
         stage, weights = ladder(layout.arch, target.shape[2], target.shape[1]), _flat(flat)
-        taps = _taps(layout, weights)
-        stage.climb(taps, _flat(latents))
+        taps, own = _taps(layout, weights)
+        stage.climb(taps, own, _flat(latents))
         total, gradient = _synthesise(GRADIENTS, layout, stage, weights, _flat(target), _NOTHING)
-        d_latents, gradient[layout.upsampling] = stage.descend(taps)
+        d_latents, gradient[layout.upsampling], gradient[layout.filters] = stage.descend(taps, own)
         ctx.count = target.numel()
         ctx.save_for_backward(torch.from_numpy(gradient), torch.from_numpy(d_latents))
         return torch.tensor(total / ctx.count, dtype=torch.float32)
@@ -122,7 +124,7 @@ def mse(arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor) -> Tensor
     if torch.is_grad_enabled() and (flat.requires_grad or latents.requires_grad):
         return _MeanSquaredError.apply(flat, latents, target, layout)  # type: ignore[no-any-return, no-untyped-call]
     stage, weights = ladder(arch, width, height), _flat(flat)
-    stage.climb(_taps(layout, weights), _flat(latents))
+    stage.climb(*_taps(layout, weights), _flat(latents))
     total, _ = _synthesise(ERROR, layout, stage, weights, _flat(target), _NOTHING)
     return torch.tensor(total / target.numel(), dtype=torch.float32)
 
@@ -139,7 +141,7 @@ def picture(arch: GridArch, width: int, height: int, flat: Tensor, latents: Tens
     """
     layout = _check(arch, width, height, flat, latents)
     stage, weights = ladder(arch, width, height), _flat(flat)
-    stage.climb(_taps(layout, weights), _flat(latents))
+    stage.climb(*_taps(layout, weights), _flat(latents))
     out = np.empty(arch.outputs * height * width, np.float32)
     _synthesise(PICTURE, layout, stage, weights, _NOTHING, out)
     return torch.from_numpy(out).view(arch.outputs, height, width)

@@ -18,6 +18,7 @@ ARCHS = (
     GridArch(0, 3, 5, 6, (6, 4), (7, 5), residuals=1),
     GridArch(0, 4, 14, 11, (), (), residuals=2, outputs=1),
     GridArch(1, 2, 1, 0, (3,), (4,), activation="gelu", residuals=0),
+    GridArch(0, 3, 2, 1, (3,), (4,), residuals=1, filtered=True),
 )
 SIZES = ((21, 14), (1, 1), (2, 9))
 

@@ -19,7 +19,7 @@ from inrcodec.net.upsample import UNIT
 ROOT = Path(__file__).parents[3]
 
 _SOURCES = Path(inrcodec.__file__).parent / "fit" / "engine"
-for _kernel in ("block", "upsample"):
+for _kernel in ("block", "upsample", "filter"):
     for _index in _SOURCES.glob(f"__pycache__/{_kernel}_kernel.*.nbi"):
         # Numba compiles again when a kernel's file changes, not when what it imports does.
         if _index.stat().st_mtime < max(source.stat().st_mtime for source in _SOURCES.glob("*.py")):
@@ -37,6 +37,9 @@ ARCHS = (
     GridArch(coarsest=1, hidden=(), residuals=2, outputs=1),
     GridArch(finest=1, coarsest=1, hidden=(5, 3, 2, 7), activation="gelu", residuals=0),
     GridArch(finest=2, coarsest=3, hidden=(128,), outputs=1, residuals=1),
+    GridArch(filtered=True),
+    GridArch(finest=1, coarsest=3, hidden=(5,), activation="relu", outputs=1, filtered=True),
+    GridArch(finest=0, coarsest=1, hidden=(), residuals=0, filtered=True),
 )
 SIZES = ((1, 1), (1, 7), (40, 1), (2, 2), (33, 3), (37, 53), (101, 67))
 
@@ -53,8 +56,8 @@ def case(arch: GridArch, width: int, height: int, seed: int = 0) -> Case:
     generator = torch.Generator().manual_seed(seed)
     weights = []
     for spec in arch.tensors():
-        matrix = len(spec.shape) == 2 and spec.name != "U"
-        bound = spec.shape[1] ** -0.5 if matrix else 0.1 if spec.name[0] in "UR" else 0.3
+        matrix = len(spec.shape) == 2 and spec.name not in "UV"
+        bound = spec.shape[1] ** -0.5 if matrix else 0.1 if spec.name[0] in "UVR" else 0.3
         weights.append(torch.randn(spec.size, generator=generator) * bound)
     latents = torch.randn(arch.latents(width, height), generator=generator) * 0.5 / UNIT
     return torch.cat(weights), latents, torch.rand(arch.outputs, height, width, generator=generator)
