@@ -136,9 +136,14 @@ class Descent(ABC):
         """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
         return max((self.done + self.pace.skipped) / self.config.steps, self.time)
 
-    def batch(self) -> Tensor:
-        """Indices of this step's pixels: a fresh permutation each epoch, a function of seed and step alone."""
+    def batch(self) -> Tensor | None:
+        """Indices of this step's pixels: a fresh permutation each epoch, a function of seed and step alone.
+
+        None stands for all of them, whose order does not matter: to shuffle and gather them took most of such a step.
+        """
         size = min(self.config.batch, self.canvas.count)
+        if size == self.canvas.count:
+            return None
         per_epoch = self.canvas.count // size
         epoch, place = divmod(self.done, per_epoch)
         if epoch != self._epoch:
@@ -267,7 +272,9 @@ class Descent(ABC):
         else:
             flat = model.gated(sample=True)
             bits = self.gates_open() if self.sparsifying else None
-        coords, samples = (values.index_select(-2, index) for values in (self.canvas.coords, self.canvas.samples))
+        coords, samples = self.canvas.coords, self.canvas.samples
+        if index is not None:
+            coords, samples = coords.index_select(-2, index), samples.index_select(-2, index)
         mse = model.mse(coords, flat, samples)
         self.error = self.error.lerp(mse.detach(), 0.02)
         loss = torch.log(mse + 1e-12)

@@ -61,6 +61,9 @@ _LOW, _SAFER = 0.985, 0.995
 class Session:
     """An encode; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
+    fit_share = 0.9
+    """Part of an encode's time, where that is limited, that the fit may take; the rest is for the landing."""
+
     def __init__(
         self,
         pixels: Pixels,
@@ -383,7 +386,7 @@ class Session:
 
         self._begin(trainer)
         left = self.time_left()
-        seconds = None if left is None else max(0.1, left * share * (0.9 if budget else 1.0))
+        seconds = None if left is None else max(0.1, left * share * (self.fit_share if budget else 1.0))
         fitted = train(trainer, seconds=seconds, observer=watch, stop=self.stopped)
         if not self.interrupted and trainer.done:
             self.journal.finish(key, fitted)

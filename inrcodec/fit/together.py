@@ -181,7 +181,7 @@ def _fit(sessions: Sequence[Session]) -> None:
     end = None if lead.options.max_time is None else time.monotonic() + lead.options.max_time * len(sessions)
     lead.warm_up()
     with use_threads(lead.engine, lead.options.threads):
-        nets = _descend(lead, [session.trainer(cap) for session in sessions], end, 0.9)
+        nets = _descend(lead, [session.trainer(cap) for session in sessions], end, lead.fit_share)
         for session, net in zip(sessions, nets, strict=True):
             session.adopt(cap, net)
         for attempt in range(SECONDS):

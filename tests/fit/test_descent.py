@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 import torch
 
 from inrcodec.fit.canvas import Canvas
@@ -18,9 +19,19 @@ def test_every_pixel_is_seen_once_an_epoch(canvas: Canvas, arch: Arch, config: S
     seen = []
     for step in range(canvas.count // config.batch):
         trainer.done = step
-        seen.append(trainer.batch())
+        batch = trainer.batch()
+        assert batch is not None
+        seen.append(batch)
     joined = torch.cat(seen)
     assert len(joined.unique()) == len(joined) == canvas.count // config.batch * config.batch
+
+
+def test_all_pixels_are_a_batch_without_being_shuffled(canvas: Canvas, arch: Arch, config: SirenConfig) -> None:
+    trainer = Trainer(canvas, arch, replace(config, batch=canvas.count), None)
+    assert trainer.batch() is None
+    flat, whole = float(trainer.flat), canvas.mse(trainer.model, trainer.model.weights.detach())
+    trainer.step()
+    assert float(trainer.error) == pytest.approx(flat + 0.02 * (whole - flat), rel=1e-4)
 
 
 def test_phases_follow_each_other(canvas: Canvas, arch: Arch, config: SirenConfig) -> None:

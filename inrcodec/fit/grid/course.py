@@ -58,7 +58,7 @@ class Course(ABC):
         rounded: the same in symbols, once they are settled; None before.
         weighing: how often a bit of each tensor counts.
         done: steps taken, ``held`` of them at the end of the soft phase, again and again.
-        time: part of the fit's time that is gone, where there is a limit.
+        time: part of the fit's time that is gone, where there is a limit; ``waited`` of it went into held steps.
         measured_at: the progress at the last step that measured bits, on the clock.
         pressed: whether weights have quantisation steps and gates a price.
         settled: whether weights have the steps that they will have in the file.
@@ -76,6 +76,7 @@ class Course(ABC):
     done: int
     held: int
     time: float
+    waited: float = 0.0
     measured_at: float = 0.0
     pressed: bool
     settled: bool
@@ -137,7 +138,7 @@ class Course(ABC):
     @property
     def progress(self) -> float:
         """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
-        return max((self.done - self.held) / self.config.steps, self.time)
+        return max((self.done - self.held) / self.config.steps, self.time - self.waited)
 
     @property
     def soft_progress(self) -> float:

@@ -36,6 +36,9 @@ from inrcodec.net.prior import NO_PRIOR
 _PATIENCE = 0.2
 """The most steps that a fit which is over its budget may take to get there, as a part of all."""
 
+CLOCK_PATIENCE = 0.15
+"""The same of the time, where there is a limit; whoever sets it leaves as much beside the time of the fit itself."""
+
 _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 """What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
 
@@ -87,6 +90,7 @@ class GridDescent(Course):
         self.done = 0
         self.time = 0.0
         self.held = 0
+        self.held_since = self.waited = 0.0
         self.calm = start  # the multiplier before steps were held
         self.pressed = self.settled = self.finishing = False
         self.curve: CostCurve | None = None
@@ -149,10 +153,13 @@ class GridDescent(Course):
         """
         if not self.settled:
             self.settle()
-        late = self.held >= _PATIENCE * self.config.steps or self.time >= 1 - self.config.finish / 2
+        late = self.held >= _PATIENCE * self.config.steps or self.waited >= CLOCK_PATIENCE
         if late or self.bits <= self.budget or self.config.price:
             return False
+        if not self.held:
+            self.held_since = self.time
         self.held += 1
+        self.waited = self.time - self.held_since
         return True
 
     def settle(self) -> None:
@@ -296,6 +303,8 @@ class GridDescent(Course):
             "done": self.done,
             "time": self.time,
             "held": self.held,
+            "held_since": self.held_since,
+            "waited": self.waited,
             "calm": self.calm,
             "settled": self.settled,
             "pressed": self.pressed,
@@ -322,6 +331,7 @@ class GridDescent(Course):
             self._freeze(state["rounded"].to(device))
         self.done, self.time, self.mse = state["done"], state["time"], state["mse"]
         self.held, self.calm, self.settled = state["held"], state["calm"], state["settled"]
+        self.held_since, self.waited = state["held_since"], state["waited"]
         self.bits, self.weight_bits = state["bits"], state["weight_bits"]
         self.networks.load_state_dict(state["networks"])
         self.networks.mask = None if state["mask"] is None else state["mask"].to(device)

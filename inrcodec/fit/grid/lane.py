@@ -55,7 +55,8 @@ class Lane(Course):
             raise ValueError("fits of grids go in lock-step in plain torch, and see one layer of latents each")
         self.members = tuple(members)
         self.arch, self.config, self.weighing = first.arch, first.config, first.weighing
-        self.done, self.held, self.time = first.done, first.held, first.time
+        self.done, self.held = first.done, first.held
+        self.time, self.waited = first.time, first.waited
         self.pressed, self.settled, self.finishing = first.pressed, first.settled, first.finishing
         self.scene = replace(first.scene, samples=torch.stack([m.scene.samples for m in members]), yardstick=None)
         self.networks = NetworksStack([member.networks for member in members])

@@ -16,7 +16,7 @@ from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.engine import reference
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.descent import CLOCK_PATIENCE, GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
@@ -40,6 +40,8 @@ _HALVINGS = 40
 
 class GridSession(Session):
     """An encode with latent grids; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
+
+    fit_share = Session.fit_share / (1 + CLOCK_PATIENCE)
 
     def settings(self) -> FitConfig:
         """What the fit is to do.

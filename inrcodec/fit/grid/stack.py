@@ -45,7 +45,7 @@ class GridStack:
     @property
     def progress(self) -> float:
         """Part of the fits that is done, 0 to 1: by steps, or by the clock if that is ahead."""
-        return max((self.lane.done - self.lane.held) / self.config.steps, self.time)
+        return max((self.lane.done - self.lane.held) / self.config.steps, self.time - self.lane.waited)
 
     @property
     def pressed(self) -> bool:
@@ -84,6 +84,9 @@ class GridStack:
         if not self.lane.settled:
             self._each(GridDescent.settle, self.lane.members)
         holding = [member for member in self.lane.members if member.holds()]
+        for member in self.live:  # the others' clocks stand still as well
+            member.waited = max(waiting.waited for waiting in self.lane.members)
+        self.lane.waited = self.lane.members[0].waited
         if not holding:
             self._each(GridDescent.begin_finish, self.live)
         elif len(holding) < len(self.lane.members):

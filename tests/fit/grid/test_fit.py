@@ -11,7 +11,7 @@ import torch
 
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.grid.config import GridConfig, grid_effort
-from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.descent import CLOCK_PATIENCE, GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch, land_grid
@@ -275,3 +275,21 @@ def test_a_fit_on_the_clock_moves_its_price_as_one_by_steps(scene: Scene) -> Non
     assert len(starts) == 1
     assert abs(by_steps.problem.multiplier / starts.pop() - 1) > 0.1
     assert on_the_clock.problem.multiplier == pytest.approx(by_steps.problem.multiplier, rel=0.02)
+
+
+def test_the_clock_stands_still_while_a_fit_gets_under_its_budget(scene: Scene) -> None:
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=100_000), 2000.0)
+    for done in range(92):
+        descent.time = done / 100
+        descent.step()
+    descent.time = 0.92
+    descent.settle()
+    descent.budget = 0.5 * descent.measure()  # out of reach
+    reached = descent.progress
+    while not descent.finishing:
+        descent.time += 0.004
+        descent.step()
+        assert descent.finishing or descent.progress <= reached + 0.008
+    assert CLOCK_PATIENCE <= descent.waited < CLOCK_PATIENCE + 0.01
+    assert descent.time > 1.06
+    assert descent.progress < 0.94
