@@ -142,8 +142,7 @@ class GridDescent(Course):
     def _strict(self) -> float | None:
         if self.done % self.config.measure and not math.isnan(self.weight_bits):
             return None
-        firm = self.firmness
-        strict = (self.measure() / self.goal - 1) * firm
+        strict = self.weighed(self.measure() / self.goal - 1)
         return None if self.lenient else strict
 
     def holds(self) -> bool:

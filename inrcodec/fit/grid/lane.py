@@ -114,7 +114,7 @@ class Lane(Course):
         self.measure()
         if self.lenient:
             return None
-        return torch.tensor([(member.bits / member.goal - 1) * self.firmness for member in self.members])
+        return torch.tensor([self.weighed(member.bits / member.goal - 1) for member in self.members])
 
     def measure(self) -> None:
         """Bits of everything rounded for real, told to every member; also refits the laws of the weights."""

@@ -293,3 +293,15 @@ def test_the_clock_stands_still_while_a_fit_gets_under_its_budget(scene: Scene) 
     assert CLOCK_PATIENCE <= descent.waited < CLOCK_PATIENCE + 0.01
     assert descent.time > 1.06
     assert descent.progress < 0.94
+
+
+@pytest.mark.parametrize(("steps", "more"), [(60, 4.0), (600, 2.0**1.5), (1_200, 1.0), (10_000, 1.0)])
+def test_short_fits_fear_to_be_over_their_budget(scene: Scene, steps: int, more: float) -> None:
+    by_steps = GridDescent(scene, ARCH, replace(QUICK, steps=steps), 2000.0)
+    on_the_clock = GridDescent(scene, ARCH, replace(QUICK, steps=100_000), 2000.0)
+    for descent in (by_steps, on_the_clock):
+        descent.done = QUICK.measure
+        on_the_clock.time = QUICK.measure / steps
+        descent.step()
+        assert descent.weighed(-0.1) == pytest.approx(-0.1 * descent.firmness)
+        assert descent.weighed(0.1) == pytest.approx(0.1 * more * descent.firmness)
