@@ -111,8 +111,8 @@ def test_extras_are_imported_by_those_who_use_them_when_they_do(library: str) ->
 
 
 KERNELS = (
-    "activations", "block_kernel", "context_kernel", "kernel", "laplace", "latent_kernel", "micro", "residual_kernel",
-    "stencil", "strips", "synthesis_kernel", "upsample_kernel",
+    "activations", "block_kernel", "context_kernel", "filter_kernel", "kernel", "laplace", "latent_kernel", "micro",
+    "residual_kernel", "stencil", "strips", "synthesis_kernel", "upsample_kernel",
 )  # fmt: skip
 LAYOUTS = ("context_plan", "plan", "synthesis_plan")
 
@@ -132,9 +132,11 @@ def test_kernels_are_imported_by_those_who_run_them_only() -> None:
         for name in _imports(path)
         if name.rpartition(".")[0] in closet or name in closet
     }
-    runners = {f"fit/grid/{name}.py" for name in ("context", "ladder", "latents", "synthesis")}
+    runners = {f"fit/grid/{name}.py" for name in ("context", "ladder", "latents", "own_filter", "synthesis")}
     assert knowing - runners <= {f"fit/engine/{name}.py" for name in (*KERNELS, *LAYOUTS, "fused")}
-    handles = {f"inrcodec.fit.grid.{name}" for name in ("context", "ladder", "latents", "synthesis", "kernels")}
+    handles = {
+        f"inrcodec.fit.grid.{name}" for name in ("context", "ladder", "latents", "own_filter", "synthesis", "kernels")
+    }
     users = {_name(path) for path in _modules() for name in _imports(path) if name.rpartition(".")[0] in handles}
     assert users <= runners | {"fit/grid/kernels.py"}
 

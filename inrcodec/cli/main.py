@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from inrcodec.cli.console import Console, verbosity
 from inrcodec.cli.data import data
 from inrcodec.cli.decode import decode
 from inrcodec.cli.encode import encode
-from inrcodec.cli.exits import INTERRUPTED, describe, exit_code
+from inrcodec.cli.exits import FAILED, FINE, INTERRUPTED, describe, exit_code
 from inrcodec.cli.info import info
 from inrcodec.cli.recipes import recipes
 from inrcodec.cli.truncate import truncate
@@ -78,6 +79,21 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _flushed(code: int) -> int:
+    """The exit code, once standard output has taken everything; what it does not take is told, and forgotten.
+
+    Otherwise the interpreter tries again at its end, in words of its own and with an exit code that means nothing.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if code == FINE and not isinstance(error, BrokenPipeError):
+            Console().error(describe(error))
+        return code or FAILED
+    return code
+
+
 def main() -> NoReturn:
     """Entry point of the console script."""
-    sys.exit(run())
+    sys.exit(_flushed(run()))

@@ -57,7 +57,7 @@ def test_latent_grids_are_fitted_together_too(run: Run, photos: list[Path], caps
     assert run("encode", *photos[:2], *grids, "--engine", "torch", "--stack", "3", "--json") == 0
     captured = capsys.readouterr()
     reports = [json.loads(line) for line in captured.out.splitlines()]
-    assert [report["arch"].split(":")[0] for report in reports] == ["grid0-1"] * 2
+    assert [report["arch"].split(":")[0] for report in reports] == ["grid0-1f"] * 2
     assert all(report["bytes"] <= 500 for report in reports)
     assert run("verify", *(path.with_suffix(".inr") for path in photos[:2]), "-q") == 0
     assert "a.png and 1 more: fit" in captured.err

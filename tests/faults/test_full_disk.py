@@ -88,11 +88,16 @@ def test_decode_says_what_to_do_and_goes_well_later(coded: Path, folder: Path, n
     assert names(folder) == ["a.ppm"]
 
 
-def test_full_standard_output(coded: Path, finish: Any) -> None:
+@pytest.mark.parametrize("words", [("decode", "-o", "-", "-q"), ("info",)], ids="-".join)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_full_standard_output(
+    coded: Path, finish: Any, environment: dict[str, str], words: tuple[str, ...], unbuffered: str
+) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full here")
+    environment["PYTHONUNBUFFERED"] = unbuffered
     with Path("/dev/full").open("wb") as full:
-        done = finish("decode", coded, "-o", "-", "-q", stdout=full)
+        done = finish(*words, coded, stdout=full)
     assert done.returncode == 1
     assert done.stderr.decode().count("\n") == 1
     assert "No space left on device" in done.stderr.decode()
