@@ -65,7 +65,8 @@ class GridArch:
         w0: frequency of the sines, in eighths.
         residuals: linear 3x3 layers after the synthesiser, 0 to 2.
         outputs: channels of the picture, 1 or 3.
-        filtered: whether grids, but for the coarsest, go through filters of their own before they are enlarged.
+        filtered: whether grids, but for the coarsest, go through filters of their own before they join the ladder: the
+            pre-concatenation filters of Cool-chic 5.0.
     """
 
     finest: int = 0
