@@ -44,6 +44,9 @@ SKEW = 3
 TAPS = 4
 """Numbers of a two-fold upsampling filter: 8 taps, symmetric; and of a grid's own filter: 7 taps, symmetric."""
 
+REACH = TAPS - 1
+"""Samples to either side that a grid's own filter sees."""
+
 MAX_OCTAVE = 12
 MAX_GRID_WIDTH = 128
 MAX_GRID_LAYERS = 4

@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.net.grid import TAPS, GridArch
+from inrcodec.net.grid import REACH, TAPS, GridArch
 
 UNIT = 1.0
 """The synthesiser sees latents times this, so that its inputs are of order one."""
 
 BICUBIC = (-0.03515625, 0.26171875, 0.87890625, -0.10546875)
 """Taps at columns -2 .. 1 of the left one of two new samples: Keys' cubic (a = -3/4) a quarter to the left."""
-
-_REACH = TAPS - 1
-"""Samples to either side that a grid's own filter sees."""
 
 Float = NDArray[np.float32]
 
@@ -56,11 +53,11 @@ class Ladder:
         """A part of a grid as it joins the stack."""
         if not self._filters or octave == self._arch.coarsest:
             return (plane[slice(*rows), slice(*columns)] * np.float32(UNIT)).astype(np.float32, copy=False)
-        places = [(start - _REACH, stop + _REACH) for start, stop in (rows, columns)]
-        inside = [(max(start, 0), min(stop, end)) for (start, stop), end in zip(places, plane.shape, strict=True)]
-        beyond = [(a - start, stop - b) for (start, stop), (a, b) in zip(places, inside, strict=True)]
-        part = plane[slice(*inside[0]), slice(*inside[1])] * np.float32(UNIT)
-        padded = np.pad(part.astype(np.float32, copy=False), beyond, mode="edge")
+        (top, bottom, left, right), beyond = _inside(
+            [(start - REACH, stop + REACH) for start, stop in (rows, columns)], self.shape(octave)
+        )
+        part = (plane[top:bottom, left:right] * np.float32(UNIT)).astype(np.float32, copy=False)
+        padded = np.pad(part, beyond, mode="edge")
         taps = self._filters[self._arch.coarsest - octave - 1]
         return _filtered(_filtered(padded, taps, 0), taps, 1)
 
@@ -90,10 +87,7 @@ class Ladder:
             return np.zeros((0, bottom - top, right - left), np.float32) if drawn is None else drawn
         # Samples top .. bottom - 1 are those of the sources top // 2 .. (bottom - 1) // 2, which see two more each way.
         places = [((start >> 1) - 2, (stop - 1 >> 1) + 3) for start, stop in ((top, bottom), (left, right))]
-        inside, beyond = [], []
-        for (first, last), end in zip(places, self.shape(octave + 1), strict=True):
-            inside += [max(first, 0), min(last, end)]
-            beyond.append((max(-first, 0), max(last - end, 0)))
+        inside, beyond = _inside(places, self.shape(octave + 1))
         source = np.pad(self.rows(octave + 1, *inside), [(0, 0), *beyond], mode="edge")
         taps = self._taps[self._arch.coarsest - octave - 1]
         taller = _double(source, taps, 1)[:, top & 1 :][:, : bottom - top]
@@ -101,12 +95,21 @@ class Ladder:
         return wider if drawn is None else np.concatenate([wider, drawn])
 
 
+def _inside(places: Sequence[tuple[int, int]], shape: tuple[int, int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """What of a range of rows and one of columns is inside a plane, as one list, and how far each goes beyond it."""
+    inside, beyond = [], []
+    for (first, last), end in zip(places, shape, strict=True):
+        inside += [max(first, 0), min(last, end)]
+        beyond.append((max(-first, 0), max(last - end, 0)))
+    return inside, beyond
+
+
 def _filtered(padded: Float, taps: Float, axis: int) -> Float:
     """A grid's own filter along an axis of a plane that has three more samples at either end."""
-    length = padded.shape[axis] - 2 * _REACH
+    length = padded.shape[axis] - 2 * REACH
 
     def shifted(by: int) -> Float:
-        return padded[(slice(None),) * axis + (slice(_REACH + by, _REACH + by + length),)]
+        return padded[(slice(None),) * axis + (slice(REACH + by, REACH + by + length),)]
 
     found: Float = shifted(0) * (1 + taps[0])
     spare = np.empty_like(found)

@@ -12,9 +12,45 @@ from numba import njit
 
 from inrcodec.fit.engine.activations import FLAGS
 from inrcodec.fit.engine.kernel import Floats, _kept
+from inrcodec.net.grid import REACH
 
-REACH = 3
-"""Samples to either side that a filter sees; there is a tap for each distance."""
+
+@njit(fastmath=FLAGS, nogil=True, boundscheck=False)
+def _add_pair(into: Floats, weight: float, one: Floats, other: Floats) -> None:
+    """``into += weight (one + other)``."""
+    for c in range(len(into)):
+        into[c] += weight * (one[c] + other[c])
+
+
+@njit(fastmath=FLAGS, nogil=True, boundscheck=False)
+def _dot(slope: Floats, own: Floats) -> np.float32:
+    """``sum slope own``."""
+    total = np.float32(0.0)
+    for c in range(len(slope)):
+        total += slope[c] * own[c]
+    return total
+
+
+@njit(fastmath=FLAGS, nogil=True, boundscheck=False)
+def _dot_pair(slope: Floats, one: Floats, other: Floats) -> np.float32:
+    """``sum slope (one + other)``."""
+    total = np.float32(0.0)
+    for c in range(len(slope)):
+        total += slope[c] * (one[c] + other[c])
+    return total
+
+
+@njit(fastmath=FLAGS, nogil=True, boundscheck=False)
+def _rows_around(x: Floats, i: int, j: int, h: int, w: int) -> tuple[Floats, Floats]:
+    """The rows ``j`` above and ``j`` below row ``i``; beyond an edge it is the edge's."""
+    above, below = max(i - j, 0) * w, min(i + j, h - 1) * w
+    return x[above : above + w], x[below : below + w]
+
+
+@njit(fastmath=FLAGS, nogil=True, boundscheck=False)
+def _samples_around(line: Floats, j: int, w: int) -> tuple[Floats, Floats]:
+    """A line's samples, all of them, ``j`` to the left and ``j`` to the right."""
+    return line[REACH - j : REACH - j + w], line[REACH + j : REACH + j + w]
 
 
 @njit(fastmath=FLAGS, nogil=True, boundscheck=False)
@@ -25,10 +61,7 @@ def _along_columns(x: Floats, i: int, h: int, w: int, weights: Floats, line: Flo
     for c in range(w):
         into[c] = weights[0] * own[c]
     for j in range(1, REACH + 1):
-        above, below = max(i - j, 0) * w, min(i + j, h - 1) * w
-        up, down, weight = x[above : above + w], x[below : below + w], weights[j]
-        for c in range(w):
-            into[c] += weight * (up[c] + down[c])
+        _add_pair(into, weights[j], *_rows_around(x, i, j, h, w))
     for c in range(REACH):
         line[c] = line[REACH]
         line[REACH + w + c] = line[REACH + w - 1]
@@ -54,9 +87,7 @@ def smooth(x: Floats, out: Floats, weights: Floats, top: int, bottom: int, h: in
         for c in range(w):
             into[c] = weights[0] * own[c]
         for j in range(1, REACH + 1):
-            left, right, weight = line[REACH - j : REACH - j + w], line[REACH + j : REACH + j + w], weights[j]
-            for c in range(w):
-                into[c] += weight * (left[c] + right[c])
+            _add_pair(into, weights[j], *_samples_around(line, j, w))
     return 0.0
 
 
@@ -99,16 +130,9 @@ def pull_rows(
     for i in range(top, bottom):
         slope, own = dy[i * w : (i + 1) * w], line[REACH : REACH + w]
         _along_columns(x, i, h, w, weights, line)
-        total = np.float32(0.0)
-        for c in range(w):
-            total += slope[c] * own[c]
-        g[0] += total
+        g[0] += _dot(slope, own)
         for j in range(1, REACH + 1):
-            left, right = line[REACH - j : REACH - j + w], line[REACH + j : REACH + j + w]
-            total = np.float32(0.0)
-            for c in range(w):
-                total += slope[c] * (left[c] + right[c])
-            g[j] += total
+            g[j] += _dot_pair(slope, *_samples_around(line, j, w))
         _spread(slope, w, weights, spread)
         result = between[i * w : (i + 1) * w]
         for c in range(w):
@@ -146,18 +170,11 @@ def pull_columns(
     """
     for i in range(top, bottom):
         slope, own, into = between[i * w : (i + 1) * w], x[i * w : (i + 1) * w], dx[i * w : (i + 1) * w]
-        total = np.float32(0.0)
+        g[0] += _dot(slope, own)
         for c in range(w):
-            total += slope[c] * own[c]
             into[c] = np.float32(0.0)
-        g[0] += total
         for j in range(1, REACH + 1):
-            above, below = max(i - j, 0) * w, min(i + j, h - 1) * w
-            up, down = x[above : above + w], x[below : below + w]
-            total = np.float32(0.0)
-            for c in range(w):
-                total += slope[c] * (up[c] + down[c])
-            g[j] += total
+            g[j] += _dot_pair(slope, *_rows_around(x, i, j, h, w))
         _add_row(between, i, h, w, weights, into)
         for beyond in range(1, REACH + 1):
             if i == 0:

@@ -13,7 +13,7 @@ from inrcodec.fit.engine.layers import Layer
 from inrcodec.fit.engine.micro import LANES, ORDER, PANEL
 from inrcodec.fit.engine.plan import Plan
 from inrcodec.fit.engine.residual_kernel import MARGIN, row_stride
-from inrcodec.net.grid import GridArch
+from inrcodec.net.grid import TAPS, GridArch
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -57,8 +57,7 @@ class SynthesisPlan:
     def __init__(self, arch: GridArch, unit: float) -> None:
         self.arch, self.size = arch, arch.params
         places = _offsets(arch)
-        self.upsampling = places["U"] if arch.coarsest else np.empty((0, 4), np.int64)
-        self.filters = places["V"] if arch.filters else np.empty((0, 4), np.int64)
+        self.upsampling, self.filters = (places.get(name, np.empty((0, TAPS), np.int64)) for name in "UV")
         hidden, outputs = arch.hidden, arch.outputs
         self.layers = len(hidden) + 1
         self.widths = np.array([arch.grids, *hidden, outputs], np.int64)

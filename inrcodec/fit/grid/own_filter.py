@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from inrcodec.fit.engine.filter_kernel import REACH, pull_columns, pull_rows, smooth
+from inrcodec.fit.engine.filter_kernel import pull_columns, pull_rows, smooth
 from inrcodec.fit.engine.fused import _buffer, each
-from inrcodec.net.grid import TAPS
+from inrcodec.net.grid import REACH, TAPS
 
 Floats = NDArray[np.float32]
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inrcodec.net.grid import CAUSAL, PARENTS, GridArch
+from inrcodec.net.grid import CAUSAL, PARENTS, REACH, TAPS, GridArch
 from inrcodec.net.layered import BELOW, LayeredArch
 from inrcodec.net.upsample import BICUBIC, UNIT
 
@@ -152,10 +152,11 @@ def filtered(plane: Tensor, taps: Tensor) -> Tensor:
     for dim in (-2, -1):
         moved = plane.movedim(dim, -1)
         length = moved.shape[-1]
-        padded = torch.cat([moved[..., :1]] * 3 + [moved] + [moved[..., -1:]] * 3, -1)
+        padded = torch.cat([moved[..., :1]] * REACH + [moved] + [moved[..., -1:]] * REACH, -1)
         found = moved + weights[0] * moved
-        for j in range(1, 4):
-            found = found + weights[j] * (padded[..., 3 - j : 3 - j + length] + padded[..., 3 + j : 3 + j + length])
+        for j in range(1, TAPS):
+            left, right = padded[..., REACH - j :], padded[..., REACH + j :]
+            found = found + weights[j] * (left[..., :length] + right[..., :length])
         plane = found.movedim(-1, dim)
     return plane
 

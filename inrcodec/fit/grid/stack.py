@@ -84,9 +84,9 @@ class GridStack:
         if not self.lane.settled:
             self._each(GridDescent.settle, self.lane.members)
         holding = [member for member in self.lane.members if member.holds()]
+        self.lane.waited = max(member.waited for member in self.lane.members)
         for member in self.live:  # the others' clocks stand still as well
-            member.waited = max(waiting.waited for waiting in self.lane.members)
-        self.lane.waited = self.lane.members[0].waited
+            member.waited = self.lane.waited
         if not holding:
             self._each(GridDescent.begin_finish, self.live)
         elif len(holding) < len(self.lane.members):
