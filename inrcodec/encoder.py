@@ -26,6 +26,13 @@ GRIDS_PAY = 400
 """Bytes from which ``auto`` takes latent grids; below, describing several networks would be most of the file."""
 
 
+TILE_SIDE = 1536
+"""Side in pixels of the tiles that large pictures are fitted in."""
+
+_TILED = 1 << 22
+"""Pixels from which a picture is large: whole, it would take more than a gigabyte."""
+
+
 @dataclass(frozen=True)
 class Target:
     """What is asked for.
@@ -93,6 +100,8 @@ class EncodeOptions:
         coder: of a network alone: ``arithmetic``, or ``brotli`` for comparison.
         start: a coded file whose network alone the fit starts from.
         scalable: with latent grids: layers, so that the file can be cut.
+        tile: side in pixels of the tiles that latent grids are fitted in, one after the other; 0 for the whole picture
+            at once; from the size of the picture if left out.
     """
 
     effort: int = 5
@@ -115,10 +124,15 @@ class EncodeOptions:
     coder: str = "arithmetic"
     start: bytes | None = None
     scalable: bool = False
+    tile: int | None = None
 
     def __post_init__(self) -> None:
         if self.stack is not None and self.stack < 1:
             raise ValueError(f"a stack holds at least one picture, not {self.stack}")
+        if self.tile is not None and self.tile < 0:
+            raise ValueError(f"a tile has a side of some pixels, not {self.tile}")
+        if self.tile and self.scalable:
+            raise ValueError("--tile is not for --scalable")
         if self.coder not in CODERS:
             raise ValueError(f"no coder {self.coder!r}; there are {', '.join(CODERS)}")
 
@@ -129,7 +143,7 @@ class Progress:
 
     Attributes:
         phase: ``compile`` (kernels, once on every machine), ``fit`` (float weights), ``quantise`` (soft rounding),
-            ``round`` (hard rounding), ``land``, ``check``.
+            ``round`` (hard rounding), ``tile 3 of 25`` (of a large picture), ``land``, ``check``.
         step: steps done, of ``steps``.
         psnr: of the last pixels seen, dB.
         bpp: the file would take now; NaN while weights have no price yet.
@@ -264,6 +278,18 @@ def architecture(options: EncodeOptions, target: Target, pixels: int) -> str:
     said = said or any(name in SIREN_ONLY for name, _ in options.overrides)
     alone = said or (cap is not None and cap < GRIDS_PAY)
     return "siren" if alone else "grid"
+
+
+def tile_side(options: EncodeOptions, pixels: int) -> int:
+    """Side of the tiles that latent grids are fitted in; 0 for the whole picture at once.
+
+    Args:
+        options: may ask for tiles of a size, or for none.
+        pixels: of the picture: large ones are fitted in tiles.
+    """
+    if options.tile is not None:
+        return options.tile if options.tile**2 < pixels else 0
+    return TILE_SIDE if pixels > _TILED and not options.scalable else 0
 
 
 def plan(width: int, height: int, channels: int, target: Target, options: EncodeOptions) -> Plan:

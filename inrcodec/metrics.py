@@ -15,6 +15,9 @@ _SIGMA = 1.5
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the five scales, finest first (Wang et al. 2003)
 _C1, _C2 = 0.01**2, 0.03**2
 
+_PIECE = 1 << 20
+"""Samples compared at a time, so that large pictures take no more memory than they are."""
+
 MIN_SIDE = (_TAPS - 1) * 2 ** (len(_WEIGHTS) - 1) + 1
 """Shortest side in pixels for which MS-SSIM is defined: 161."""
 
@@ -30,8 +33,10 @@ def psnr(a: NDArray[Any], b: NDArray[Any]) -> float:
         ValueError: the types or shapes differ, or the type is another one.
     """
     peak = _peak(a, b)
-    difference = a.astype(np.int64) - b
-    squares = int(np.einsum("i,i->", difference.ravel(), difference.ravel()))  # exact, and the same in any order
+    squares, one, other = 0, a.reshape(-1), b.reshape(-1)
+    for start in range(0, one.size, _PIECE):  # exact, and the same in any order
+        difference = one[start : start + _PIECE].astype(np.int64) - other[start : start + _PIECE]
+        squares += int(np.einsum("i,i->", difference, difference))
     if squares == 0:
         return math.inf
     return 10.0 * math.log10(peak * peak * a.size / squares)

@@ -19,7 +19,7 @@ from inrcodec.cli.encode_stack import stack_size, take_turns
 from inrcodec.cli.help import DailyCommand, Rare
 from inrcodec.cli.interrupt import graceful_stop
 from inrcodec.cli.paths import STREAM, Job, plan_jobs
-from inrcodec.cli.values import activation, alpha, duration, encoding, layers, metadata, override, size
+from inrcodec.cli.values import activation, alpha, duration, encoding, layers, metadata, override, size, tile
 
 if TYPE_CHECKING:
     from inrcodec.recipes import Recipe
@@ -62,6 +62,9 @@ DEFAULT_BPP = 0.3
               metavar="FILE.inr", help="Start the fit from this file's network, e.g. to prune it.")
 @click.option("--scalable", cls=Rare, is_flag=True,
               help="A file that truncate can cut to any smaller size; takes about four times as long.")
+@click.option("--tile", cls=Rare, type=tile, metavar="auto|off|N", default="auto", show_default=True,
+              help="Fit N x N pixels at a time, which bounds memory: the file and its picture have no seams. auto does "
+                   "so with pictures over 4 megapixels.")
 @click.option("--quant", cls=Rare, metavar="STAGES",
               help="Trained through, or after the fit nearest, adaround, qat, joined by +.  [default: trained]")
 @click.option("--coder", cls=Rare, type=click.Choice(["arithmetic", "brotli"]), default="arithmetic", show_default=True,
@@ -241,7 +244,7 @@ def _request(given: dict[str, Any], recipe: Recipe | None) -> Request:
         device=given["device"], engine=given["engine"], threads=given["threads"], max_time=given["max_time"],
         checkpoint=given["checkpoint"], resume=given["resume"], overrides=given["overrides"],
         verify=not given["no_verify"], stack=given["stack"], coder=given["coder"],
-        scalable=given["scalable"],
+        scalable=given["scalable"], tile=given["tile"],
         start=None if given["start"] is None else given["start"].read_bytes(),
         log=None if given["log"] is None else Log(given["log"], given["log_images"], given["force"]),
     )  # fmt: skip

@@ -9,6 +9,9 @@ import click
 
 _UNITS = {"": 1, "b": 1, "k": 1000, "kb": 1000, "kib": 1024, "m": 1000**2, "mb": 1000**2, "mib": 1024**2}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+SMALLEST_TILE = 64
+"""Side of a tile in pixels at least."""
+
 _NUMBER = r"\d+(?:\.\d+)?|\.\d+"
 
 
@@ -52,6 +55,21 @@ def layers(text: str) -> str:
     if not re.fullmatch(r"[1-9]\d*x[1-9]\d*", text):
         raise click.BadParameter(f"{text!r} is not layers by width (like 4x64)")
     return text
+
+
+def tile(text: str) -> int | None:
+    """How a picture is cut for its fit: None for ``auto``, 0 for ``off``, or the side of a tile in pixels.
+
+    Raises:
+        click.BadParameter: it is none of these.
+    """
+    if text == "auto":
+        return None
+    if text == "off":
+        return 0
+    if not re.fullmatch(r"[1-9]\d*", text) or int(text) < SMALLEST_TILE:
+        raise click.BadParameter(f"{text!r} is none of auto, off, and a number of pixels from {SMALLEST_TILE}")
+    return int(text)
 
 
 def alpha(text: str) -> str:

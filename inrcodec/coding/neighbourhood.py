@@ -121,8 +121,18 @@ def wave_of(shape: tuple[int, int]) -> NDArray[np.intp]:
     return np.arange(columns) + SKEW * np.arange(rows)[:, None]
 
 
-def wave_order(shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Flat indices of a grid's latents in coding order, and the wave each belongs to."""
-    waves = wave_of(shape).ravel()
-    order = np.argsort(waves, kind="stable")
-    return order, waves[order]
+def wave_order(shape: tuple[int, int], waves: range | None = None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Flat indices of the latents of some waves in coding order, and the wave each belongs to.
+
+    Args:
+        shape: rows and columns of the grid.
+        waves: without gaps; all of them if left out.
+    """
+    rows, columns = shape
+    waves = range(wave_count(shape)) if waves is None else waves
+    wave = np.arange(waves.start, waves.stop)
+    top = np.maximum(0, -(-(wave - columns + 1) // SKEW))
+    count = np.maximum(0, np.minimum(rows - 1, wave // SKEW) - top + 1)  # of narrow grids some waves have none
+    which = np.repeat(np.arange(len(wave)), count)
+    row = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + top[which]
+    return row * columns + wave[which] - SKEW * row, wave[which]

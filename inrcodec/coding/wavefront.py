@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.coding.laplace import LawReader, codes, costs, table
-from inrcodec.coding.neighbourhood import Gather, Neighbourhood, wave_order
+from inrcodec.coding.neighbourhood import Gather, Neighbourhood, wave_count, wave_order
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols
 from inrcodec.errors import BitstreamError
@@ -24,7 +24,7 @@ STRIP = 1 << 13
 """Latents whose laws are computed together when all are known, and indices coded together."""
 
 PIECE = 1 << 17
-"""Latents whose bits are counted together: a large grid then takes little more memory than its laws."""
+"""Latents that are coded or counted together: a large grid then takes little more memory than its laws."""
 
 Latents = Sequence[NDArray[np.integer[Any]]]
 """One array ``(rows, columns)`` a grid, coarsest first."""
@@ -100,18 +100,18 @@ def write_latents(
 ) -> None:
     """Code the next grid; the inverse of :func:`read_latents`."""
     centred, scale = grid_laws(model, before, latents)
-    order, waves = wave_order(latents.shape)
-    if end is not None:
-        count = int(np.searchsorted(waves, end))
-        order, waves = order[:count], waves[:count]
-    symbols = latents.ravel()[order].astype(np.int32)
-    rows, indices, places, rounds = codes(symbols, centred[order], scale[order])
-    if rounds.any():
-        sending = np.lexsort((rounds, waves[places]))  # both sorts are stable
-        rows, indices = rows[sending], indices[sending]
-    for start in range(0, len(rows), STRIP):
-        piece = slice(start, start + STRIP)
-        writer.rows(indices[piece], table()[rows[piece]])
+    symbols, shape = latents.reshape(-1), (latents.shape[0], latents.shape[1])
+    total = wave_count(shape) if end is None else min(end, wave_count(shape))
+    deep = max(1, PIECE // min(shape))
+    for first in range(0, total, deep):
+        order, waves = wave_order(shape, range(first, min(first + deep, total)))
+        rows, indices, places, rounds = codes(symbols[order].astype(np.int32), centred[order], scale[order])
+        if rounds.any():
+            sending = np.lexsort((rounds, waves[places]))  # both sorts are stable
+            rows, indices = rows[sending], indices[sending]
+        for start in range(0, len(rows), STRIP):
+            piece = slice(start, start + STRIP)
+            writer.rows(indices[piece], table()[rows[piece]])
 
 
 def latent_cost(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from inrcodec.encoder import ARCHITECTURES, EncodeOptions, Target, architecture
+from inrcodec.encoder import ARCHITECTURES, EncodeOptions, Target, architecture, tile_side
 from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
+from inrcodec.fit.grid.tiled import TiledSession
 from inrcodec.fit.session import Session
 
 SESSIONS: dict[str, type[Session]] = {"siren": Session, "grid": GridSession}
@@ -20,4 +21,10 @@ def session_of(options: EncodeOptions, target: Target, pixels: int) -> type[Sess
     name = architecture(options, target, pixels)
     if name not in SESSIONS:
         raise ValueError(f"no architecture {name!r}; there are {', '.join(ARCHITECTURES)}")
-    return ScalableSession if name == "grid" and options.scalable else SESSIONS[name]
+    if name != "grid":
+        if options.tile and options.arch == name:
+            raise ValueError("--tile is for --arch grid")
+        return SESSIONS[name]
+    if tile_side(options, pixels):
+        return TiledSession
+    return ScalableSession if options.scalable else SESSIONS[name]

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from inrcodec.atomic import atomic_write
@@ -136,5 +137,5 @@ class Journal:
 def identity(pixels: Pixels, *settings: object) -> str:
     """A digest of everything that decides the outcome of an encode."""
     digest = hashlib.sha256(repr((pixels.array.shape, pixels.depth, settings)).encode())
-    digest.update(pixels.array.tobytes())
+    digest.update(np.ascontiguousarray(pixels.array).data)
     return digest.hexdigest()

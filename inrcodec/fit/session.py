@@ -37,6 +37,7 @@ from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack, unpack
 from inrcodec.limits import Limits
 from inrcodec.net.arch import Arch
+from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 
 _ATTEMPTS = 5
@@ -229,7 +230,7 @@ class Session:
         try:
             landed = land(search, cap, size, rounds=rounds, stop=self.ending)
         except ValueError:
-            raise self._too_small(cap, arch) from None
+            raise self.too_small(cap, arch) from None
         return Candidate.of(self.pixels, self._stream(arch, landed.symbols), cap, fitted)
 
     def _stream(self, arch: Arch, symbols: Symbols) -> Stream:
@@ -242,7 +243,7 @@ class Session:
         check_decodable(self.header, arch, cap)
         budget = payload_budget(self.header, arch, cap) if self.adjustable else None
         if budget is not None and budget < 0:
-            raise self._too_small(cap, arch)
+            raise self.too_small(cap, arch)
         return arch, budget
 
     def _arch(self, cap: int) -> Arch:
@@ -452,7 +453,8 @@ class Session:
         """Bytes of the smallest file there is for the picture."""
         return smallest_file(self.header, kind_of(self.options))
 
-    def _too_small(self, cap: int, arch: Arch) -> TargetError:
+    def too_small(self, cap: int, arch: Arch | GridArch) -> TargetError:
+        """What is said where no file of an architecture fits a cap."""
         smallest = self.smallest()
         return TargetError(
             f"{cap} bytes cannot hold a {arch} network of this picture; the smallest file is {smallest} bytes",

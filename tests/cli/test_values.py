@@ -3,7 +3,7 @@ from __future__ import annotations
 import click
 import pytest
 
-from inrcodec.cli.values import alpha, duration, layers, metadata, override, size, window
+from inrcodec.cli.values import alpha, duration, layers, metadata, override, size, tile, window
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,13 @@ def test_times(text: str, seconds: float) -> None:
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(click.BadParameter):
         duration(text)
+
+
+def test_tiles() -> None:
+    assert (tile("auto"), tile("off"), tile("512")) == (None, 0, 512)
+    for text in ("", "on", "0", "32", "-512", "512x512"):
+        with pytest.raises(click.BadParameter):
+            tile(text)
 
 
 def test_layers() -> None:

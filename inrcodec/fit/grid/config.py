@@ -60,14 +60,14 @@ class GridConfig(FitConfig):
     stage: float = 0.7
 
 
-_ORDINARY = 768 * 512
+ORDINARY = 768 * 512
 """Pixels of a picture that the ladder is made for; a smaller one takes more steps, as each costs it less."""
 
 _MANY = 8
 """The most that smallness multiplies steps by."""
 
 
-def grid_effort(effort: int, pixels: int = _ORDINARY) -> GridConfig:
+def grid_effort(effort: int, pixels: int = ORDINARY) -> GridConfig:
     """Settings of an effort level for a picture of so many pixels.
 
     Raises:
@@ -76,5 +76,5 @@ def grid_effort(effort: int, pixels: int = _ORDINARY) -> GridConfig:
     if effort not in EFFORTS:
         raise ValueError(f"effort runs from 1 to 9, not {effort}")
     default = GridConfig()
-    steps = round(_STEPS[effort] * min(max(_ORDINARY / pixels, 1.0), _MANY))
+    steps = round(_STEPS[effort] * min(max(ORDINARY / pixels, 1.0), _MANY))
     return replace(default, steps=steps, landing=_LANDING.get(effort, default.landing))

@@ -25,6 +25,7 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.course import Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch
+from inrcodec.fit.grid.latents import BANK
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.steps import search_steps
@@ -47,9 +48,6 @@ _MOST_ROOM = 0.95
 
 _FINE = 104
 """Code of the step that the search of steps starts from: one that is too coarse would hide what the others do."""
-
-_BANK = 1 << 18
-"""Noise is drawn once, this much longer than the latents, and read from a new place every step."""
 
 
 class GridDescent(Course):
@@ -79,7 +77,7 @@ class GridDescent(Course):
         count = arch.latents(scene.width, scene.height)
         self.latents = nn.Parameter(torch.zeros(count, device=device))
         generator = torch.Generator().manual_seed((seed + 1) % 2**63)
-        self.bank = torch.randn(count + _BANK, generator=generator).to(device)
+        self.bank = torch.randn(count + BANK, generator=generator).to(device)
         self.flat_error = float(scene.samples.var((1, 2), correction=0).mean().cpu())
         outlook = scene.outlook(budget)
         self.reference = outlook.mse
@@ -169,7 +167,7 @@ class GridDescent(Course):
 
     def stretch(self) -> Tensor:
         """The part of the bank of noise that this step reads."""
-        place = (self.done * 7919 + self.seed) % _BANK
+        place = (self.done * 7919 + self.seed) % BANK
         return self.bank[place : place + self.latents.numel()]
 
     def noise(self) -> Tensor:
@@ -232,7 +230,7 @@ class GridDescent(Course):
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""
         search = GridSearch(self.scene, self.fitted())
-        left = search.rate if self.config.price else self.budget - sum(search.weights.tensor_bits())
+        left = search.rate if self.config.price else self.budget - self.networks_bits(search.weights.tensor_bits())
         search.refine(left, self.config.landing)
         return torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device)
 

@@ -63,7 +63,7 @@ _SPARSE = 16
 _LEAST = 0.3
 """Curvatures are not taken to be less than this part of their grid's mean: an estimate may be low by chance."""
 
-_CAUTION = 2.0
+CAUTION = 2.0
 """What curvatures are multiplied with: those latents that look best are those whose estimate is too low."""
 
 _HOPE = 1.5
@@ -72,7 +72,7 @@ _HOPE = 1.5
 _OFF, _OVERTIME = 0.03, 3
 """Latents that miss their budget by more than this part of it are refined for this many times the rounds."""
 
-_CHEAPEST = 0.3
+CHEAPEST = 0.3
 """The least that a bit is worth in a landing, as -dlnMSE/dlnbits."""
 
 _ENOUGH = 16
@@ -137,19 +137,10 @@ class GridSearch:
         self.shapes = self.arch.shapes(scene.width, scene.height)
         self.sizes = [rows * columns for rows, columns in self.shapes]
         self.grid_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
-        self.weights = self._weights()
+        self.weights = weight_symbols(fitted)
         self.flat = flat_of(self.arch, self.weights.dequantize()).to(scene.samples.device)
         self.latents = np.clip(np.rint(fitted.latents), -MAX_LATENT, MAX_LATENT).astype(np.int32)
         self.phase = self._phases()
-
-    def _weights(self) -> Symbols:
-        parts = tensors_of(self.arch, torch.from_numpy(self.fitted.weights))
-        values, found = [], []
-        for (_, part), code in zip(parts.items(), self.fitted.step_codes, strict=True):
-            symbols = np.clip(np.rint(part.numpy() / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int32)
-            values.append(symbols)
-            found.append(fit_law(symbols, code))
-        return Symbols(self.arch, tuple(found), tuple(values), self.fitted.prior)
 
     def _phases(self) -> Ints:
         """A number 0 to 3 for every latent; no two next to each other have the same."""
@@ -234,7 +225,7 @@ class GridSearch:
         mse = self.scene.engine.mse(self.arch, self.flat, at, target)
         return torch.autograd.grad(mse, at)[0].double().cpu().numpy(), float(mse.detach().cpu())
 
-    def moves(self, price: float = 1.0, caution: float = _CAUTION) -> tuple[Moves, float]:
+    def moves(self, price: float = 1.0, caution: float = CAUTION) -> tuple[Moves, float]:
         """The better neighbour of every latent at a multiple of the fit's price, and the squared error now.
 
         Args:
@@ -269,7 +260,7 @@ class GridSearch:
 
     def _weight(self, mse: float) -> float:
         """Squared error that a bit is worth at the fit's price."""
-        return max(self.fitted.multiplier, _CHEAPEST) * mse / max(1.0, self.budget)
+        return max(self.fitted.multiplier, CHEAPEST) * mse / max(1.0, self.budget)
 
     budget = 1.0
     """Bits that latents may take."""
@@ -321,17 +312,16 @@ class GridSearch:
         Args:
             fits: whether latents are few enough bits.
         """
-        whole = self.latents
-
-        def scaled(factor: float) -> Ints:
-            rounded: Ints = np.rint(whole * factor).astype(np.int32)
-            return rounded
-
-        low, high = 0.0, 1.0
+        whole, low, high = self.latents, 0.0, 1.0
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            low, high = (middle, high) if fits(scaled(middle)) else (low, middle)
-        self.latents = scaled(low)
+            low, high = (middle, high) if fits(self._scaled(whole, middle)) else (low, middle)
+        self.latents = self._scaled(whole, low)
+
+    def _scaled(self, whole: Ints, factor: float) -> Ints:
+        """Latents times a factor."""
+        rounded: Ints = np.rint(whole * factor).astype(np.int32)
+        return rounded
 
     @torch.no_grad()
     def coarser(self) -> GridSearch | None:
@@ -383,7 +373,7 @@ class GridSearch:
             if (stop and stop()) or (idle >= 4 and (near or idle >= _FUTILE)) or (done >= 4 * rounds and not off):
                 return
             price = min(max(price * min(max(bits / self.budget, 1 - _PACE), 1 + _PACE), 1 / _SWING), _SWING)
-            moves, _ = self.moves(price, _CAUTION if bits >= self.budget else _HOPE)
+            moves, _ = self.moves(price, CAUTION if bits >= self.budget else _HOPE)
             weight = price * self._weight(mse)
             gain = moves.error + weight * moves.bits
             promising = np.flatnonzero((gain < 0) & (self.phase == done % 4))
@@ -452,7 +442,7 @@ class GridSearch:
             bits: to be spent.
             done: rounds before this one.
         """
-        for caution in (_CAUTION, _HOPE, _HOPE / 2):
+        for caution in (CAUTION, _HOPE, _HOPE / 2):
             moves, mse = self.moves(caution=caution)
             for phase in range(done, done + 4):
                 useful = np.flatnonzero((moves.error < 0) & (moves.bits > _TRIFLE) & (self.phase == phase % 4))
@@ -464,6 +454,22 @@ class GridSearch:
                         return moved
                     count //= 2
         return None
+
+
+def weight_symbols(fitted: FittedGrid) -> Symbols:
+    """Weights rounded, with the steps they were fitted with."""
+    parts = tensors_of(fitted.arch, torch.from_numpy(fitted.weights))
+    values, found = [], []
+    for (_, part), code in zip(parts.items(), fitted.step_codes, strict=True):
+        symbols = np.clip(np.rint(part.numpy() / step_size(code)), -MAX_SYMBOL, MAX_SYMBOL).astype(np.int32)
+        values.append(symbols)
+        found.append(fit_law(symbols, code))
+    return Symbols(fitted.arch, tuple(found), tuple(values), fitted.prior)
+
+
+def coarsened(fitted: FittedGrid) -> FittedGrid:
+    """The same with all quantisation steps twice as large."""
+    return replace(fitted, step_codes=tuple(min(code + _OCTAVE, STEP_CODES - 1) for code in fitted.step_codes))
 
 
 def round_grid(scene: Scene, fitted: FittedGrid, *, rounds: int, stop: Callable[[], bool] | None = None) -> LandedGrid:
@@ -516,7 +522,6 @@ def land_grid(
         except ValueError:  # the networks alone are too large
             if not search.weights.kept:
                 raise
-            codes = tuple(min(code + _OCTAVE, STEP_CODES - 1) for code in search.fitted.step_codes)
-            search = GridSearch(scene, replace(fitted, step_codes=codes))
+            search = GridSearch(scene, replace(fitted, step_codes=coarsened(search.fitted).step_codes))
             continue
         return search.landed()

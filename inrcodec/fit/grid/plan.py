@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from inrcodec.encoder import EncodeOptions, Plan, Target
+from inrcodec.encoder import EncodeOptions, Plan, Target, tile_side
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
-from inrcodec.fit.grid.sizing import auto_grid
+from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid
+from inrcodec.fit.grid.tiles import COARSEST, SAMPLE_SIDE, SAMPLES, tile_steps, tiling
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.container import Header
 from inrcodec.net.grid import GridArch
@@ -27,9 +29,11 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     config = grid_settings(options, header.pixels)
     cap = target.cap(header.pixels)
     expected = cap if cap is not None else guess(header, target.value if target.kind == "psnr" else _ANCHOR)
-    arch = auto_grid(header, expected)
+    side = tile_side(options, header.pixels)
+    arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST)
     check_decodable(header, arch, expected)
-    seconds = expected_seconds(arch, config, header) * (1 if cap is not None else 3)
+    seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
+    seconds *= 1 if cap is not None else 3
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)
     return Plan(str(arch), arch.params, config.steps, cap, seconds, options.method)
@@ -40,3 +44,13 @@ def expected_seconds(arch: GridArch, config: FitConfig, header: Header) -> float
     latents = arch.latents(header.width, header.height)
     step = 2e-3 + 3.5e-8 * latents + 6e-8 * header.pixels
     return 2.0 + config.steps * step + 30 * config.landing * step
+
+
+def tiled_seconds(arch: GridArch, config: FitConfig, header: Header, side: int) -> float:
+    """The same of a fit in tiles of a side."""
+    most = SAMPLES * SAMPLE_SIDE
+    sampled = Header(min(header.width, most), min(header.height, most))
+    tiles = tiling(header.width, header.height, side, 1 << arch.coarsest)
+    shorter = replace(config, steps=tile_steps(config))
+    seen = [Header(tile.seen.right - tile.seen.left, tile.seen.bottom - tile.seen.top) for tile in tiles]
+    return expected_seconds(arch, config, sampled) + sum(expected_seconds(arch, shorter, part) for part in seen)

@@ -124,5 +124,5 @@ class ScalableSession(GridSession):
         try:
             cut = cut_to(Stream(self.header, fitted.arch, search.weights, planes), cap)
         except TargetError:
-            raise self._too_small(cap, cast("Any", fitted.arch)) from None
+            raise self.too_small(cap, fitted.arch) from None
         return Candidate.of(self.pixels, cut.stream, cap, cast("Any", fitted))

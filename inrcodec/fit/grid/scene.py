@@ -31,8 +31,7 @@ class Scene:
     @classmethod
     def of(cls, pixels: Pixels, engine: GridEngine, device: torch.device | str = "cpu") -> Scene:
         """A picture on the fit's device."""
-        unit = torch.from_numpy(pixels.unit()).view(pixels.height, pixels.width, pixels.channels)
-        return cls(unit.permute(2, 0, 1).contiguous().to(device), engine, Yardstick.of(pixels))
+        return cls(samples_of(pixels, device), engine, Yardstick.of(pixels))
 
     @property
     def width(self) -> int:
@@ -69,3 +68,9 @@ class Scene:
     def drawn(self, latents: Tensor) -> Tensor:
         """What the network sees of latents."""
         return latents
+
+
+def samples_of(pixels: Pixels, device: torch.device | str) -> Tensor:
+    """Samples as fits take them, ``(channels, height, width)`` in [0, 1]."""
+    unit = torch.from_numpy(pixels.unit()).view(pixels.height, pixels.width, pixels.channels)
+    return unit.permute(2, 0, 1).contiguous().to(device)

@@ -27,6 +27,7 @@ from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.stream import Stream, overhead, pack
+from inrcodec.image.yardstick import Outlook
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
 
@@ -110,8 +111,12 @@ class GridSession(Session):
 
     def _worth(self, bits: float) -> float:
         """Squared error that a bit a pixel is worth at a number of bits, as the yardstick has it."""
-        outlook = self.scene.outlook(bits)
+        outlook = self._outlook(bits)
         return outlook.mse * outlook.elasticity * self.header.pixels / bits
+
+    def _outlook(self, bits: float) -> Outlook:
+        """What to expect for so many bits of a file."""
+        return self.scene.outlook(bits)
 
     def _bits_at(self, price: float) -> float:
         """Bits that a fit at a price comes to, as the yardstick has it: bits get cheaper the more there are."""
@@ -186,7 +191,7 @@ class GridSession(Session):
                 stop=self.ending,
             )
         except ValueError:
-            raise self._too_small(cap, cast("Any", arch)) from None
+            raise self.too_small(cap, arch) from None
         return Candidate.of(self.pixels, self._written(arch, landed), cap, cast("Any", fitted))
 
     def _written(self, arch: GridArch, landed: LandedGrid) -> Stream:

@@ -14,13 +14,14 @@ from inrcodec.net.prior import PRIOR_ARCH
 _SMALLEST_SIDE = 8
 """The coarsest grid has about this many latents along the shorter side."""
 
-_MAX_COARSEST = 8
+MAX_COARSEST = 8
+"""Octave of the coarsest grid at most."""
 
 
 _MAX_FINEST = 3
 
 
-def auto_grid(header: Header, cap: int | None = None, refinements: int = 0) -> GridArch:
+def auto_grid(header: Header, cap: int | None = None, refinements: int = 0, deepest: int = MAX_COARSEST) -> GridArch:
     """A modulated SIREN for a picture: that of the priors, with grids up to where there is next to nothing left.
 
     Very small files of large pictures go without the finest grids, of which they could say next to nothing: a decoder
@@ -30,9 +31,10 @@ def auto_grid(header: Header, cap: int | None = None, refinements: int = 0) -> G
         header: of the picture.
         cap: bytes of the file, if that is known.
         refinements: layers above the base of a scalable file.
+        deepest: octave of the coarsest grid at most.
     """
     side, coarsest = min(header.width, header.height), 0
-    while coarsest < _MAX_COARSEST and side >> (coarsest + 1) >= _SMALLEST_SIDE:
+    while coarsest < deepest and side >> (coarsest + 1) >= _SMALLEST_SIDE:
         coarsest += 1
     arch = replace(PRIOR_ARCH, coarsest=coarsest, outputs=header.channels, filtered=True)
     while cap is not None and arch.finest < min(coarsest, _MAX_FINEST):

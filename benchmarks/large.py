@@ -1,0 +1,183 @@
+"""Time and memory of large pictures, and the error at the seams of their tiles.
+
+    python -m benchmarks.large --sizes 0.1,1,4,12,24,50 --effort 2 --out benchmarks/results/large.tsv
+
+Pictures are the Kodak set side by side, mirrored where it runs out, and coded and decoded by the commands, each in a
+process of its own. One line for each size:
+
+- ``encode_mb``, ``decode_mb``: the largest resident memory of these processes, in MiB;
+- ``seams``: mean squared error within four pixels of a seam, over that of all other pixels; tiles of the fit, the file
+  has none. ``nan`` for a picture that was fitted whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# No numpy up here: a new process's peak of memory begins at that of the process it came from.
+
+ROOT = Path(__file__).parents[1]
+SIZES = "0.1,1,4,12,24,50"
+NEAR = 4
+"""Pixels to either side of a seam that are near it."""
+
+Row = dict[str, str]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", default=SIZES, metavar="MP,...", help=f"megapixels (default: {SIZES})")
+    parser.add_argument("--bpp", type=float, default=0.3)
+    parser.add_argument("--effort", type=int, default=2)
+    parser.add_argument("--tile", default="auto", help="as encode takes it (default: auto)")
+    parser.add_argument("--pictures", help="a folder (default: the Kodak set, found or downloaded)")
+    parser.add_argument("--out", type=Path, help="a table with a head that says how it was made")
+    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    head = [shlex.join(["python", "-m", "benchmarks.large", *given]), *inside("versions")]
+    rows: list[Row] = []
+    for size in options.sizes.split(","):
+        rows.append(measure(float(size), options))
+        print("\t".join(rows[-1].values()), flush=True)
+        if options.out:  # after every line: those of the largest take long
+            lines = [*(f"# {line}" for line in head), "\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
+            options.out.write_text("\n".join(lines) + "\n")
+
+
+def measure(megapixels: float, options: argparse.Namespace) -> Row:
+    """One line of the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, coded, drawn = (f"{folder}/{name}" for name in ("picture.png", "picture.inr", "drawn.png"))
+        inside("paste", megapixels=megapixels, pictures=options.pictures, out=source)
+        wish = ["--bpp", f"{options.bpp:g}", "--effort", str(options.effort), "--tile", options.tile, "--json"]
+        encoded = run(["encode", source, "-o", coded, *wish, "-q"])
+        decoded = run(["decode", coded, "-o", drawn, "-q"])
+        report = json.loads(encoded["out"])
+        found = inside("seams", source=source, drawn=drawn, tile=options.tile)
+    return {
+        "megapixels": f"{megapixels:g}",
+        "width": str(found["width"]),
+        "height": str(found["height"]),
+        "tiles": str(found["tiles"]),
+        "effort": str(options.effort),
+        "bytes": str(report["bytes"]),
+        "use": f"{report['use']:.4f}",
+        "psnr": f"{report['psnr']:.2f}",
+        "seams": f"{found['seams']:.3f}",
+        "encode_s": f"{encoded['seconds']:.1f}",
+        "encode_mb": f"{encoded['mb']:.0f}",
+        "decode_s": f"{decoded['seconds']:.1f}",
+        "decode_mb": f"{decoded['mb']:.0f}",
+    }
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """A command of ours: what it printed, how long it took and how much memory.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    command = [sys.executable, "-m", "inrcodec", *arguments]
+    begun = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return {"out": out, "seconds": time.monotonic() - begun, "mb": _mebibytes(usage)}
+
+
+def _mebibytes(usage: resource.struct_rusage) -> float:
+    return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def inside(function: str, **arguments: Any) -> Any:
+    """What one of the functions below returns in a process of its own."""
+    call = f"large.{function}(**json.loads(sys.argv[1]))"
+    code = f"import json, sys; from benchmarks import large; print(json.dumps({call}))"
+    command = [sys.executable, "-c", code, json.dumps(arguments)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def versions() -> list[str]:
+    """What the figures depend on."""
+    from inrcodec.bench.head import head_of
+
+    head = head_of([], [], [], 0)
+    return [f"{name}: {head[name]}" for name in ("commit", "date", "versions", "machine")]
+
+
+def paste(megapixels: float, pictures: str | None, out: str) -> None:
+    """Write a picture of so many megapixels, four by three, of photographs side by side."""
+    import numpy as np
+    from PIL import Image
+
+    from inrcodec.bench.datasets import resolve
+    from inrcodec.image.load import load_image
+
+    width = round(math.sqrt(megapixels * 4e6 / 3))
+    height = round(megapixels * 1e6 / width)
+    paths = resolve([pictures or "kodak"])
+    canvas = np.empty((height, width, 3), np.uint8)
+    top = number = 0
+    while top < height:
+        left = deep = 0
+        while left < width:
+            turn, k = divmod(number, len(paths))
+            photo = load_image(paths[k]).pixels.array
+            photo = np.rot90(photo) if photo.shape[0] > photo.shape[1] else photo
+            photo = np.broadcast_to(photo, (*photo.shape[:2], 3))[:: (1, -1)[turn // 2 % 2], :: (1, -1)[turn % 2]]
+            room = canvas[top : top + photo.shape[0], left : left + photo.shape[1]]
+            room[:] = photo[: room.shape[0], : room.shape[1]]
+            left, deep, number = left + photo.shape[1], max(deep, photo.shape[0]), number + 1
+        top += deep
+    Image.fromarray(canvas).save(out)
+
+
+def seams(source: str, drawn: str, tile: str) -> dict[str, Any]:
+    """Size of a picture, how many tiles it was fitted in, and the error near their seams as a multiple of the rest."""
+    import numpy as np
+
+    from inrcodec.cli.values import tile as side_of
+    from inrcodec.encoder import EncodeOptions, tile_side
+    from inrcodec.fit.grid.tiles import COARSEST, tiling
+    from inrcodec.image.load import load_image
+
+    one, other = (load_image(path).pixels.array for path in (source, drawn))
+    height, width = one.shape[:2]
+    side = tile_side(EncodeOptions(tile=side_of(tile)), height * width)
+    tiles = tiling(width, height, side, 1 << COARSEST) if side else ()
+    rows, columns = np.zeros(height, bool), np.zeros(width, bool)
+    for part in tiles:
+        for flags, edge in ((rows, part.core.top), (columns, part.core.left)):
+            if edge:
+                flags[edge - NEAR : edge + NEAR] = True
+    sums, counts = [0.0, 0.0], [0, 0]
+    for y in range(height):
+        error = ((one[y].astype(np.int32) - other[y]) ** 2).sum(-1)
+        near = columns | rows[y]
+        for k, flags in enumerate((near, ~near)):
+            sums[k] += float(error[flags].sum())
+            counts[k] += int(flags.sum())
+    ratio = sums[0] / counts[0] / (sums[1] / counts[1]) if counts[0] and counts[1] and sums[1] else math.nan
+    return {"width": width, "height": height, "tiles": len(tiles) or 1, "seams": ratio}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""What the tiles of a picture may cost: one price of a bit for all of them, moved a little as the bytes run out.
+
+At one price every tile takes the bits that serve the picture best. What it comes to is foretold by classic codecs' own
+curves of each tile (see :mod:`inrcodec.image.yardstick`), corrected by what tiles took so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inrcodec.image.yardstick import Yardstick
+
+_HALVINGS = 40
+"""Of the logarithm of a price, or of bits."""
+
+_SWING = 3.0
+"""The most that the price moves away from that of the networks' fit."""
+
+_DEAREST, _CHEAPEST = 64.0, 1e-6
+"""Bits a pixel that a tile could take."""
+
+
+@dataclass(frozen=True)
+class Outlay:
+    """What a tile is expected to take.
+
+    Attributes:
+        yardstick: of its pixels.
+        pixels: how many there are.
+    """
+
+    yardstick: Yardstick
+    pixels: int
+
+    def bits(self, price: float) -> float:
+        """Bits at a price, but for a factor that all tiles have in common.
+
+        Args:
+            price: squared error, summed over pixels, that a bit is worth.
+        """
+        low, high = _CHEAPEST, _DEAREST
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(low * high)
+            outlook = self.yardstick.at(middle)
+            worth = outlook.mse * outlook.elasticity / middle
+            low, high = (middle, high) if worth > price else (low, middle)
+        return low * self.pixels
+
+
+class Allowance:
+    """The bits that are left, and the price that spends them.
+
+    Args:
+        price: of the networks' fit: squared error, summed over pixels, that a bit is worth.
+        bits: that all tiles may take together; None for whatever they take at that price.
+        outlays: of the tiles, in their order.
+
+    Attributes:
+        done: tiles that were paid for.
+        last: price of the last of them.
+    """
+
+    def __init__(self, price: float, bits: float | None, outlays: Sequence[Outlay]) -> None:
+        self.first, self.left, self.outlays = price, bits, tuple(outlays)
+        # The networks' fit was of samples from everywhere: it is believed as much as a tile.
+        self._expected = sum(outlay.bits(price) for outlay in outlays) / len(outlays)
+        self._taken = self._expected if bits is None else bits / len(outlays)
+        self.done = 0
+        self.last = price
+
+    def price(self) -> float:
+        """The price for the next tile, and as it looks for all that follow."""
+        if self.left is None:
+            return self.first
+        low, high = self.first / _SWING, self.first * _SWING
+        for _ in range(_HALVINGS):
+            middle = math.sqrt(low * high)
+            low, high = (middle, high) if self._foreseen(middle) > self.left else (low, middle)
+        return math.sqrt(low * high)
+
+    def _foreseen(self, price: float) -> float:
+        """Bits that the tiles which are left will take at a price."""
+        return self._taken / self._expected * sum(outlay.bits(price) for outlay in self.outlays[self.done :])
+
+    def pay(self, price: float, bits: float) -> None:
+        """Note what the next tile took at a price."""
+        self._expected += self.outlays[self.done].bits(price)
+        self._taken += bits
+        self.done += 1
+        self.last = price
+        if self.left is not None:
+            self.left -= bits

@@ -1,0 +1,229 @@
+"""The fit of a tile: latents alone, at a price, under networks that are what they will be in the file.
+
+Latents of other tiles that are decided stay as they are, and the picture around the tile is looked at: what a latent
+does beyond its tile counts as much as what it does within. So tiles need no overlap in the file, and have no seams.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inrcodec.fit.descent import Diverged, Pulse
+from inrcodec.fit.grid.config import ORDINARY, GridConfig
+from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.landing import CAUTION, GridSearch, Ints, Moves, weight_symbols
+from inrcodec.fit.grid.latents import BANK
+from inrcodec.fit.grid.plain import flat_of
+from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.tiles import Tile, Window, decided
+from inrcodec.net.context import MAX_LATENT
+from inrcodec.net.grid import GridArch
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TileLatents:
+    """What has been decided: the latents of a tile, ``(rows, columns)`` a grid, coarsest first.
+
+    Attributes:
+        planes: the latents.
+        bits: that they take, by the fit's own figures.
+        steps: optimiser steps taken.
+    """
+
+    planes: tuple[Ints, ...]
+    bits: float
+    steps: int
+
+    def state(self) -> dict[str, Any]:
+        """Plain types and tensors, for a checkpoint; most latents are small."""
+        small = max(int(np.abs(plane).max()) for plane in self.planes) < 128
+        kind = np.int8 if small else np.int16
+        planes = [torch.from_numpy(plane.astype(kind)) for plane in self.planes]
+        return {"tile": planes, "bits": self.bits, "steps": self.steps}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> TileLatents:
+        """The inverse of :meth:`state`."""
+        return cls(tuple(plane.numpy().astype(np.int32) for plane in state["tile"]), state["bits"], state["steps"])
+
+
+@dataclass(frozen=True)
+class Site:
+    """A tile among the others.
+
+    Attributes:
+        arch: the architecture.
+        tile: where it is.
+        before: cores of the tiles that are decided.
+    """
+
+    arch: GridArch
+    tile: Tile
+    before: tuple[Window, ...]
+
+    def seen(self, planes: tuple[Ints, ...]) -> tuple[Ints, ...]:
+        """The part of the picture's grids that is looked at."""
+        return tuple(
+            self.tile.seen.at(octave).of(plane) for octave, plane in zip(self.arch.octaves, planes, strict=True)
+        )
+
+    def core(self, planes: tuple[Ints, ...]) -> tuple[Ints, ...]:
+        """Of the grids that are looked at, the part that is decided here."""
+        inner = self.tile.core.within(self.tile.seen)
+        return tuple(inner.at(octave).of(plane) for octave, plane in zip(self.arch.octaves, planes, strict=True))
+
+    def place(self, core: tuple[Ints, ...], planes: tuple[Ints, ...]) -> None:
+        """Write what was decided into the picture's grids."""
+        for octave, decided_here, plane in zip(self.arch.octaves, core, planes, strict=True):
+            self.tile.core.at(octave).of(plane)[:] = decided_here
+
+    def fixed(self, planes: tuple[Ints, ...]) -> Flags:
+        """Flat, of the grids that are looked at: which latents are those of tiles that were decided before."""
+        windows = [window.within(self.tile.seen) for window in self.before]
+        return self._marked(planes, windows)
+
+    def own(self, planes: tuple[Ints, ...]) -> Flags:
+        """Flat, of the grids that are looked at: which latents are decided here."""
+        return self._marked(planes, [self.tile.core.within(self.tile.seen)])
+
+    def _marked(self, planes: tuple[Ints, ...], windows: list[Window]) -> Flags:
+        marked = [
+            decided((plane.shape[0], plane.shape[1]), windows, octave).ravel()
+            for octave, plane in zip(self.arch.octaves, planes, strict=True)
+        ]
+        return np.concatenate(marked)
+
+
+class TileSearch(GridSearch):
+    """The landing of a tile; see :class:`inrcodec.fit.grid.landing.GridSearch`.
+
+    Args:
+        scene: the part of the picture that is looked at.
+        fitted: networks, and latents of that part.
+        price: squared error, summed over pixels, that a bit is worth.
+        own: which latents may move.
+    """
+
+    def __init__(self, scene: Scene, fitted: FittedGrid, price: float, own: Flags) -> None:
+        super().__init__(scene, fitted)
+        self.price, self.own = price, own
+
+    def _weight(self, mse: float) -> float:  # noqa: ARG002 - the price is given, whatever the error
+        return self.price / (self.scene.width * self.scene.height)
+
+    @property
+    def own_bits(self) -> float:
+        """Bits of the latents that may move."""
+        return float(self._own_bits(self.latents)[self.own].sum())
+
+    def moves(self, price: float = 1.0, caution: float = CAUTION) -> tuple[Moves, float]:
+        """As :meth:`GridSearch.moves`; latents of others have none that are any good."""
+        moves, mse = super().moves(price, caution)
+        return replace(moves, error=np.where(self.own, moves.error, np.inf)), mse
+
+    def _scaled(self, whole: Ints, factor: float) -> Ints:
+        return np.where(self.own, super()._scaled(whole, factor), whole)
+
+
+class TileDescent:
+    """The fit of a tile in progress; see :class:`inrcodec.fit.grid.descent.GridDescent`.
+
+    Args:
+        scene: the part of the picture that is looked at.
+        site: which part that is.
+        networks: the outcome of the fit of the networks.
+        planes: the grids of that part, as far as they are decided.
+        config: settings; its price is what a bit is worth, in squared error summed over pixels.
+        seed: of the noise.
+    """
+
+    pressed = finishing = False
+
+    def __init__(
+        self, scene: Scene, site: Site, networks: FittedGrid, planes: tuple[Ints, ...], config: GridConfig, seed: int
+    ) -> None:
+        self.scene, self.site, self.networks, self.config = scene, site, networks, config
+        self.arch, self.seed = site.arch, seed
+        self.pixels = scene.width * scene.height
+        device = scene.samples.device
+        symbols = np.concatenate([plane.ravel() for plane in planes])
+        self.fixed = torch.from_numpy(symbols.astype(np.float32)).to(device)
+        self.free = torch.from_numpy(~site.fixed(planes)).to(device)
+        self.own = site.own(planes)
+        self.flat = flat_of(site.arch, weight_symbols(networks).dequantize()).to(device)
+        self.latents = nn.Parameter(torch.zeros(len(symbols), device=device))
+        generator = torch.Generator().manual_seed((seed + 1) % 2**63)
+        self.bank = torch.randn(len(symbols) + BANK, generator=generator).to(device)
+        self.adam = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas)
+        self.done, self.time = 0, 0.0
+        self.mse = self.bits = math.nan
+
+    @property
+    def progress(self) -> float:
+        """Part of the fit that is done, 0 to 1: by steps, or by the clock if that is ahead."""
+        return max(self.done / self.config.steps, self.time)
+
+    def step(self) -> None:
+        """One optimiser step.
+
+        Raises:
+            Diverged: it was one too many.
+        """
+        config, t = self.config, min(1.0, self.progress)
+        (hot, cold), (loud, quiet) = config.temperature, config.sigma
+        cosine = 0.5 * (1 + math.cos(math.pi * t))
+        self.adam.param_groups[0]["lr"] = config.latent_lr * (config.latent_floor + (1 - config.latent_floor) * cosine)
+        place = (self.done * 7919 + self.seed) % BANK
+        noise = self.bank[place : place + self.latents.numel()].clone()
+        soft = self.scene.engine.relaxed(
+            self.latents, config.gain, hot + (cold - hot) * t, loud + (quiet - loud) * t, noise
+        )
+        latents = torch.where(self.free, soft, self.fixed)
+        bits = self.scene.bits(self.arch, self.flat, latents)
+        mse = self.scene.mse(self.arch, self.flat, latents)
+        # Adam does not mind how large a loss is, as long as gradients are not as small as what it adds to their roots.
+        loss = (mse * self.pixels + config.price * bits) / (config.price * ORDINARY)
+        self.latents.grad = torch.autograd.grad(loss, self.latents)[0]
+        self.adam.step()
+        self.mse, self.bits = float(mse.detach().cpu()), float(bits.detach().cpu())
+        if not math.isfinite(self.mse):
+            raise Diverged("the error is not finite any more")
+        self.done += 1
+
+    def pulse(self) -> Pulse:
+        """How the fit stands."""
+        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.config.price)
+
+    @torch.no_grad()
+    def symbols(self) -> Tensor:
+        """Latents rounded for real."""
+        rounded = torch.round(self.latents * self.config.gain).clamp(-MAX_LATENT, MAX_LATENT)
+        return torch.where(self.free, rounded, self.fixed)
+
+    def fitted(self) -> TileLatents:
+        """Hand on what there is, rounded for the better."""
+        fitted = replace(self.networks, latents=self.symbols().cpu().numpy())
+        search = TileSearch(self.scene, fitted, self.config.price, self.own)
+        if self.progress >= 1:
+            search.refine(search.rate, self.config.landing)
+        return TileLatents(self.site.core(search.planes(search.latents)), search.own_bits, self.done)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides the rest of the fit, in plain types and tensors."""
+        return {"done": self.done, "time": self.time, "latents": self.latents.detach(), "adam": self.adam.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from :meth:`state_dict` of a fit of the same tile, settings and seed."""
+        self.done, self.time = state["done"], state["time"]
+        with torch.no_grad():
+            self.latents.copy_(state["latents"])
+        self.adam.load_state_dict(state["adam"])

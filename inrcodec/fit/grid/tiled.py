@@ -1,0 +1,341 @@
+"""One encode of a large picture, tile by tile, in memory for one tile.
+
+Networks are fitted to a mosaic of samples from all over the picture, at the picture's own rate. Then every tile gets
+its latents, at the price of a bit that this fit came to (see :mod:`inrcodec.fit.grid.tile`), and the last one spends
+what is left. The file knows nothing of tiles.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from inrcodec.coding.wavefront import latent_cost
+from inrcodec.encoder import tile_side
+from inrcodec.fit.candidate import Candidate
+from inrcodec.fit.config import FitConfig
+from inrcodec.fit.decodable import check_decodable
+from inrcodec.fit.descent import advance
+from inrcodec.fit.grid.allowance import Allowance, Outlay
+from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.engine import grid_engine
+from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.landing import CHEAPEST, GridSearch, Ints, coarsened, weight_symbols
+from inrcodec.fit.grid.scene import Scene, samples_of
+from inrcodec.fit.grid.session import GridSession
+from inrcodec.fit.grid.sizing import auto_grid
+from inrcodec.fit.grid.tile import Site, TileDescent, TileLatents, TileSearch
+from inrcodec.fit.grid.tiles import COARSEST, Tile, Window, mosaic, tile_steps, tiling
+from inrcodec.format.stream import Stream, pack
+from inrcodec.image.yardstick import Outlook, Yardstick
+from inrcodec.net.grid import GridArch
+from inrcodec.pixels import Pixels
+
+_TRIES = 3
+"""Fits of the last tile at most, which has to come to what is left."""
+
+_SHORT = 0.06
+"""Part of its bits that the last tile may have left over: moves can spend them, but could not save them."""
+
+_AIM = 0.98
+"""Part of what is left that the last tile aims at."""
+
+_RESPONSE = 1.2
+"""How the price of a tile has to change with its bits: their ratio to this power."""
+
+_NETWORKS_TIME = 0.2
+"""Part of the time, where there is a limit, that the networks' fit may take."""
+
+_BISECTIONS = 8
+
+_PARTS = 1000
+"""Steps that progress is told in."""
+
+_HASTE = 16
+"""Steps of a tile once it is time to come to an end."""
+
+_CORRECTIONS = 6
+"""Tries to fill the file by the real coder."""
+
+
+@dataclass(frozen=True)
+class MosaicScene(Scene):
+    """Samples of a larger picture.
+
+    Attributes:
+        share: their part of its pixels. A bit of the weights serves them all, and counts as much less here.
+    """
+
+    share: float = 1.0
+
+    def weighing(self, arch: GridArch) -> tuple[float, ...]:
+        """How often a bit of each tensor counts."""
+        return (self.share,) * len(arch.tensors())
+
+
+class TiledSession(GridSession):
+    """An encode in tiles; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
+
+    scene: MosaicScene
+
+    @staticmethod
+    def restore(state: dict[str, Any]) -> Any:
+        """The outcome of a fit from a checkpoint."""
+        return TileLatents.from_state(state) if "tile" in state else FittedGrid.from_state(state)
+
+    def look(self, device: torch.device) -> None:
+        """Put samples of the picture in the form that fits take."""
+        sampled = Pixels(mosaic(self.pixels.array), self.pixels.depth)
+        scene = Scene.of(sampled, grid_engine(self.options.engine, device.type), device)
+        share = sampled.count / self.header.pixels
+        self.scene = MosaicScene(scene.samples, scene.engine, scene.yardstick, share)
+
+    @property
+    def adjustable(self) -> bool:
+        """Whether a fit can be landed on another cap."""
+        return False
+
+    def arch(self, cap: int | None = None) -> GridArch:
+        """The architecture of fits for a cap.
+
+        Raises:
+            TargetError: no decoder would take such a file by default.
+        """
+        arch = auto_grid(self.header, cap, deepest=COARSEST)
+        if cap is not None:
+            check_decodable(self.header, arch, cap)
+        return arch
+
+    def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
+        """The fit that is due: of the networks, or of a tile."""
+        settings = cast("GridConfig", config)
+        if self._due is not None:
+            return self._due(settings, seed)
+        assert budget is not None
+        settings = replace(settings, outer=0.0 if budget >= settings.outer else math.inf)
+        self.teller.pixels = round(self.scene.share * self.header.pixels)
+        return GridDescent(self.scene, arch, settings, budget * self.scene.share, seed, self._prior(arch, budget))
+
+    _due: Callable[[GridConfig, int], TileDescent] | None = None
+    _tell: Callable[[TileDescent], None]
+
+    def _watch(self, descent: Any) -> None:
+        """Let everybody who listens know how it goes; a log is of the networks' fit."""
+        if isinstance(descent, TileDescent):
+            self._tell(descent)
+        else:
+            super()._watch(descent)
+
+    def _outlook(self, bits: float) -> Outlook:
+        return self.scene.outlook(bits * self.scene.share)
+
+    def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
+        """Fits of networks and tiles; see :meth:`inrcodec.fit.session.Session.fit`."""
+        settings = cast("GridConfig", config or self.config)
+        arch, budget = self._sized(cap)
+        networks = self._networks(arch, budget, str(cap), settings, share)
+        while (search := GridSearch(self.scene, networks)).weights.kept and _bits(search) > budget:
+            networks = coarsened(networks)
+        elasticity = max(networks.multiplier, CHEAPEST)
+        price = elasticity * search.error(search.latents) * self.header.pixels / budget
+        left = max(1.0, budget - _bits(search))
+        tiles = Tiles(self, networks, settings, price, left, str(cap))
+        tiles.run()
+        if self.ending():
+            return Candidate.of(self.pixels, tiles.forced(cap), cap, cast("Any", networks))
+        return Candidate.of(self.pixels, tiles.filled(cap), cap, cast("Any", networks))
+
+    def priced(
+        self, price: float, cap: int | None = None, config: FitConfig | None = None, share: float = 1.0
+    ) -> Candidate:
+        """Fits at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
+        settings = replace(cast("GridConfig", config or self.config), price=price)
+        arch = self.arch(round(self._bits_at(price) / 8) if cap is None else cap)
+        budget = self._bits_at(price) if cap is None else self._budget(arch, cap)
+        networks = self._networks(arch, budget, f"price {price}", settings, share)
+        tiles = Tiles(self, networks, settings, price, None, f"price {price}")
+        tiles.run()
+        return Candidate.of(self.pixels, tiles.stream, len(pack(tiles.stream)), cast("Any", networks))
+
+    def _networks(self, arch: GridArch, budget: float, name: str, config: GridConfig, share: float) -> FittedGrid:
+        """The outcome of the fit of the networks."""
+        self._due = None
+        fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, name, config, share * _NETWORKS_TIME))
+        self.steps += fitted.steps
+        return fitted
+
+    def tile(
+        self, arch: GridArch, name: str, config: GridConfig, share: float,
+        due: Callable[[GridConfig, int], TileDescent], tell: Callable[[TileDescent], None],
+    ) -> TileLatents:  # fmt: skip
+        """The outcome of the fit of a tile.
+
+        Args:
+            arch: the architecture.
+            name: of the fit, in the journal.
+            config: its settings.
+            share: part of the time left that it may take.
+            due: begins it, with settings and a seed.
+            tell: hears how it goes.
+        """
+        self._due, self._tell = due, tell
+        found = cast("TileLatents", self._fitted(cast("Any", arch), 1.0, name, config, share))
+        self._due = None
+        self.steps += found.steps
+        return found
+
+
+class Tiles:
+    """The tiles of an encode.
+
+    Args:
+        session: the encode.
+        networks: the outcome of their fit.
+        config: settings of that fit.
+        price: squared error, summed over pixels, that a bit is worth.
+        bits: that all latents may take; None for whatever they take at that price.
+        name: of the encode, in the journal.
+    """
+
+    def __init__(
+        self, session: TiledSession, networks: FittedGrid, config: GridConfig, price: float, bits: float | None,
+        name: str,
+    ) -> None:  # fmt: skip
+        self.session, self.networks, self.name = session, networks, name
+        self.arch, header = networks.arch, session.header
+        self.weights = weight_symbols(networks)
+        side = tile_side(session.options, header.pixels)
+        self.tiles = tiling(header.width, header.height, side, 1 << self.arch.coarsest)
+        outlays = [Outlay(Yardstick.of(self._part(tile.core)), tile.core.pixels) for tile in self.tiles]
+        self.allowance = Allowance(price, bits, outlays)
+        self.planes = tuple(np.zeros(shape, np.int32) for shape in self.arch.shapes(header.width, header.height))
+        self.config = replace(config, steps=tile_steps(config))
+
+    @property
+    def stream(self) -> Stream:
+        """The file as it is."""
+        return Stream(self.session.header, self.arch, self.weights, self.planes)
+
+    def run(self) -> None:
+        """Fit all of them."""
+        self._begun = time.monotonic()
+        for k in range(len(self.tiles)):
+            price = self.allowance.price()
+            found = self._fitted(k, price)
+            self._site(k).place(found.planes, self.planes)
+            self.allowance.pay(price, found.bits)
+
+    def filled(self, cap: int) -> Stream:
+        """The file, its last tile such that it takes what is left of a cap.
+
+        Raises:
+            TargetError: not even a file without latents fits.
+        """
+        k, price = len(self.tiles) - 1, self.allowance.last
+        site = self._site(k)
+        search = self._search(site, price)
+        base, before = len(pack(self.stream)), self._cost(search.planes(search.latents))
+
+        def size(latents: Ints) -> int:
+            return base + math.ceil((self._cost(search.planes(latents)) - before) / 8)
+
+        for attempt in range(1, _TRIES):
+            own, spare = search.own_bits, 8 * (cap - size(search.latents))
+            if 0 <= spare <= _SHORT * own or own + spare <= 0 or self.session.ending():
+                break
+            price *= (own / (_AIM * (own + spare))) ** _RESPONSE
+            site.place(self._fitted(k, price, f" again {attempt}").planes, self.planes)
+            search = self._search(site, price)
+        start = search.latents
+        for _ in range(_CORRECTIONS):
+            try:
+                search.fill(size, cap)
+            except ValueError:  # the other tiles are too large
+                break
+            site.place(site.core(search.planes(search.latents)), self.planes)
+            over = len(pack(self.stream)) - size(search.latents)
+            if size(search.latents) + over <= cap:
+                return self.stream
+            base, search.latents = base + over, start
+        return self.forced(cap)
+
+    def forced(self, cap: int) -> Stream:
+        """The file, all latents smaller where they would not fit a cap: crude, but it always gets there.
+
+        Raises:
+            TargetError: not even a file without latents fits.
+        """
+        stream, low, high = self.stream, 0.0, 1.0
+        if len(pack(stream)) <= cap:
+            return stream
+
+        def scaled(factor: float) -> Stream:
+            return replace(stream, latents=tuple(np.rint(plane * factor).astype(np.int32) for plane in self.planes))
+
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if len(pack(scaled(middle))) <= cap else (low, middle)
+        if len(pack(scaled(low))) > cap:
+            raise self.session.too_small(cap, self.arch)
+        return scaled(low)
+
+    def _fitted(self, k: int, price: float, attempt: str = "") -> TileLatents:
+        """The outcome of the fit of a tile at a price."""
+        session, site = self.session, self._site(k)
+        config = replace(self.config, price=price)
+
+        def due(config: GridConfig, seed: int) -> TileDescent:
+            scene = self._scene(site.tile)
+            return TileDescent(scene, site, self.networks, site.seen(self.planes), config, seed)
+
+        def tell(descent: TileDescent) -> None:
+            part = (before + descent.progress * here) / total
+            eta = (time.monotonic() - self._begun) * (1 - part) / max(part, 1e-6)
+            session.teller.pixels = here
+            session.teller.tell(
+                f"tile {k + 1} of {len(self.tiles)}", round(part * _PARTS), _PARTS,
+                mse=descent.mse, bits=descent.bits, eta=eta,
+            )  # fmt: skip
+
+        sizes = [tile.seen.pixels for tile in self.tiles]
+        before, here, total = sum(sizes[:k]), sizes[k], sum(sizes)
+        if session.ending():  # what is missing of the picture is drawn in haste
+            descent = due(replace(config, steps=_HASTE), session.options.seed)
+            advance(descent)
+            return descent.fitted()
+        share = here / (total - before)
+        return session.tile(self.arch, f"{self.name} tile {k}{attempt}", config, share, due, tell)
+
+    def _site(self, k: int) -> Site:
+        return Site(self.arch, self.tiles[k], tuple(tile.core for tile in self.tiles[:k]))
+
+    def _search(self, site: Site, price: float) -> TileSearch:
+        """The landing of a tile as it is."""
+        seen = site.seen(self.planes)
+        latents = np.concatenate([plane.ravel() for plane in seen]).astype(np.float32)
+        return TileSearch(self._scene(site.tile), replace(self.networks, latents=latents), price, site.own(seen))
+
+    def _cost(self, planes: tuple[Ints, ...]) -> float:
+        """Bits of the grids of a part, under the laws of the file."""
+        return sum(latent_cost(self.arch, self.weights, planes))
+
+    def _part(self, window: Window) -> Pixels:
+        pixels = self.session.pixels
+        return Pixels(np.ascontiguousarray(window.of(pixels.array)), pixels.depth)
+
+    def _scene(self, tile: Tile) -> Scene:
+        """What is seen around a tile."""
+        scene = self.session.scene
+        return Scene(samples_of(self._part(tile.seen), scene.samples.device), scene.engine)
+
+
+def _bits(search: GridSearch) -> float:
+    """Bits of the weights."""
+    return float(sum(search.weights.tensor_bits()))
