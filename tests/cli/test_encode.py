@@ -57,8 +57,8 @@ def test_targets(run: Run, photo: Path, fake_encoder: Calls, words: tuple[str, .
     [
         ("-b", "0.3", "-s", "12k"), ("-b", "0.3", "-p", "30"), ("-s", "1k", "--psnr", "30"), ("-b", "0"),
         ("-b", "-1"), ("-b", "nan"), ("-b", "inf"), ("-s", "0"), ("-p", "0"), ("-e", "0"), ("-e", "10"),
-        ("--max-time", "soon"), ("--metadata", "iptc"), ("--alpha", "white"), ("--depth", "12"), ("--layers", "64"), ("--tile", "32"),
-        ("--method", "zip"), ("--arch", "vgg"), ("--device", "tpu"), ("-j", "0"), ("--set", "steps"),
+        ("--max-time", "soon"), ("--metadata", "iptc"), ("--alpha", "white"), ("--depth", "12"), ("--layers", "64"),
+        ("--tile", "32"), ("--method", "zip"), ("--arch", "vgg"), ("--device", "tpu"), ("-j", "0"), ("--set", "steps"),
         ("--set", "no_such_setting=1"), ("--set", "steps=many"), ("--resume",), ("-f", "--skip-existing"),
         ("-o", "x.inr", "-O", "dir"), ("--json", "-o", "-"), ("--log-images",), ("--log", "d", "--stack", "2"),
         ("--log", "d", "--scheduler", "tcp://127.0.0.1:9"), ("--activation", "tanh"), ("--activation", "sine:0"),
