@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from inrcodec.encoder import EncodeOptions, Plan, Target, tile_side
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid
-from inrcodec.fit.grid.tiles import COARSEST, SAMPLE_SIDE, SAMPLES, tile_steps, tiling
+from inrcodec.fit.grid.tiles import COARSEST, SAMPLE_SIDE, SAMPLES, tile_config, tiling
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.container import Header
 from inrcodec.net.grid import GridArch
@@ -46,11 +46,11 @@ def expected_seconds(arch: GridArch, config: FitConfig, header: Header) -> float
     return 2.0 + config.steps * step + 30 * config.landing * step
 
 
-def tiled_seconds(arch: GridArch, config: FitConfig, header: Header, side: int) -> float:
+def tiled_seconds(arch: GridArch, config: GridConfig, header: Header, side: int) -> float:
     """The same of a fit in tiles of a side."""
     most = SAMPLES * SAMPLE_SIDE
     sampled = Header(min(header.width, most), min(header.height, most))
     tiles = tiling(header.width, header.height, side, 1 << arch.coarsest)
-    shorter = replace(config, steps=tile_steps(config))
+    shorter = tile_config(config)
     seen = [Header(tile.seen.right - tile.seen.left, tile.seen.bottom - tile.seen.top) for tile in tiles]
     return expected_seconds(arch, config, sampled) + sum(expected_seconds(arch, shorter, part) for part in seen)

@@ -32,7 +32,7 @@ from inrcodec.fit.grid.scene import Scene, samples_of
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.sizing import auto_grid
 from inrcodec.fit.grid.tile import Site, TileDescent, TileLatents, TileSearch
-from inrcodec.fit.grid.tiles import COARSEST, Tile, Window, mosaic, tile_steps, tiling
+from inrcodec.fit.grid.tiles import COARSEST, Tile, Window, mosaic, tile_config, tiling
 from inrcodec.format.stream import Stream, pack
 from inrcodec.image.yardstick import Outlook, Yardstick
 from inrcodec.net.grid import GridArch
@@ -41,10 +41,10 @@ from inrcodec.pixels import Pixels
 _TRIES = 3
 """Fits of the last tile at most, which has to come to what is left."""
 
-_SHORT = 0.06
+_SHORT = 0.08
 """Part of its bits that the last tile may have left over: moves can spend them, but could not save them."""
 
-_AIM = 0.98
+_AIM = 0.97
 """Part of what is left that the last tile aims at."""
 
 _RESPONSE = 1.2
@@ -216,7 +216,7 @@ class Tiles:
         outlays = [Outlay(Yardstick.of(self._part(tile.core)), tile.core.pixels) for tile in self.tiles]
         self.allowance = Allowance(price, bits, outlays)
         self.planes = tuple(np.zeros(shape, np.int32) for shape in self.arch.shapes(header.width, header.height))
-        self.config = replace(config, steps=tile_steps(config))
+        self.config = tile_config(config)
 
     @property
     def stream(self) -> Stream:
