@@ -81,7 +81,7 @@ def measure(megapixels: float, options: argparse.Namespace) -> Row:
         "effort": str(options.effort),
         "bytes": str(report["bytes"]),
         "use": f"{report['use']:.4f}",
-        "psnr": f"{report['psnr']:.2f}",
+        "psnr": "inf" if report["psnr"] is None else f"{report['psnr']:.2f}",
         "seams": f"{found['seams']:.3f}",
         "encode_s": f"{encoded['seconds']:.1f}",
         "encode_mb": f"{encoded['mb']:.0f}",
@@ -157,7 +157,7 @@ def paste(megapixels: float, pictures: str | None, out: str) -> None:
 
 
 def seams(source: str, drawn: str, tile: str) -> dict[str, Any]:
-    """Size of a picture, how many tiles it was fitted in, and the error at their seams as a multiple of that beside them."""
+    """Size of a picture, its tiles, and the error at their seams as a multiple of that beside them."""
     import numpy as np
 
     from inrcodec.cli.values import tile as side_of
