@@ -60,6 +60,9 @@ class GridConfig(FitConfig):
     stage: float = 0.7
 
 
+BANK = 1 << 18
+"""Noise is drawn once, this much longer than the latents, and read from a new place every step."""
+
 ORDINARY = 768 * 512
 """Pixels of a picture that the ladder is made for; a smaller one takes more steps, as each costs it less."""
 

@@ -21,11 +21,10 @@ from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.descent import Diverged, Pulse
 from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.grid import plain
-from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.config import BANK, GridConfig
 from inrcodec.fit.grid.course import Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch
-from inrcodec.fit.grid.latents import BANK
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.steps import search_steps

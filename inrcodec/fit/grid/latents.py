@@ -16,9 +16,6 @@ from inrcodec.fit.engine import latent_kernel
 from inrcodec.fit.engine.fused import each
 from inrcodec.fit.engine.kernel import Floats
 
-BANK = 1 << 18
-"""Noise is drawn once, this much longer than the latents, and read from a new place every step."""
-
 _CHUNK = 1 << 16
 """Latents of a piece of work."""
 

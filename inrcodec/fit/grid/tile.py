@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inrcodec.fit.descent import Diverged, Pulse
-from inrcodec.fit.grid.config import ORDINARY, GridConfig
+from inrcodec.fit.grid.config import BANK, ORDINARY, GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CAUTION, GridSearch, Ints, Moves, weight_symbols
-from inrcodec.fit.grid.latents import BANK
 from inrcodec.fit.grid.plain import flat_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.tiles import Tile, Window, decided
