@@ -26,11 +26,11 @@ GRIDS_PAY = 400
 """Bytes from which ``auto`` takes latent grids; below, describing several networks would be most of the file."""
 
 
-TILE_SIDE = 1536
+TILE_SIDE = 1280
 """Side in pixels of the tiles that large pictures are fitted in."""
 
-_TILED = 1 << 22
-"""Pixels from which a picture is large: whole, it would take more than a gigabyte."""
+_TILED = 1 << 21
+"""Pixels from which a picture is large: fitted whole, it would take more than a gigabyte."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ DEFAULT_BPP = 0.3
               help="A file that truncate can cut to any smaller size; takes about four times as long.")
 @click.option("--tile", cls=Rare, type=tile, metavar="auto|off|N", default="auto", show_default=True,
               help="Fit N x N pixels at a time, which bounds memory: the file and its picture have no seams. auto does "
-                   "so with pictures over 4 megapixels.")
+                   "so with pictures over 2 megapixels.")
 @click.option("--quant", cls=Rare, metavar="STAGES",
               help="Trained through, or after the fit nearest, adaround, qat, joined by +.  [default: trained]")
 @click.option("--coder", cls=Rare, type=click.Choice(["arithmetic", "brotli"]), default="arithmetic", show_default=True,
