@@ -134,7 +134,7 @@ def test_the_time_allowed_is_kept() -> None:
 
 
 def test_a_plan_counts_tiles() -> None:
-    once, tiled = (plan(4000, 3000, 3, Target("bpp", 0.3), EncodeOptions(tile=tile)).seconds for tile in (0, 1536))
+    once, tiled = (plan(4000, 3000, 3, Target("bpp", 0.3), EncodeOptions(tile=tile)).seconds for tile in (0, 1280))
     assert tiled < once
 
 
