@@ -37,7 +37,7 @@ def test_seams_are_compared_with_what_is_beside_them(tmp_path: Path, worse: bool
     paths = [str(tmp_path / name) for name in ("a.png", "b.png")]
     for path, array in zip(paths, (source, drawn), strict=True):
         Image.fromarray(array).save(path)
-    found = seams(*paths, tile="128")
+    found = seams(paths[0], paths[1], tile="128")
     assert (found["tiles"], found["seams"]) == (4, pytest.approx(ratio))
 
 

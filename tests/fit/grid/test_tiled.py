@@ -149,8 +149,9 @@ def test_large_grids_are_written_in_pieces_and_the_bytes_are_the_same(
 @pytest.mark.parametrize("depth", [8, 16])
 def test_gray_pictures_with_an_opacity(depth: int) -> None:
     colours = picture()
-    gray = colours.array[:, :, :1].astype(np.uint8 if depth == 8 else np.uint16) << (depth - 8)
-    fading = np.broadcast_to(np.linspace(0, 255 << (depth - 8), 160).astype(gray.dtype), (64, 160)).copy()
+    kind, times = (np.uint8, 1) if depth == 8 else (np.uint16, 257)
+    gray = (colours.array[:, :, :1].astype(np.int64) * times).astype(kind)
+    fading = np.broadcast_to(np.linspace(0, 255 * times, 160).astype(kind), (64, 160)).copy()
     coded = encode_pixels(Pixels(gray, depth, fading), TARGET, QUICK)
     decoded = decode_pixels(coded.data)
     assert (decoded.array.shape, decoded.array.dtype, len(coded.data) <= CAP) == (gray.shape, gray.dtype, True)
