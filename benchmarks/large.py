@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 # No numpy up here: a new process's peak of memory begins at that of the process it came from.
+from benchmarks.engine import ROOT, child
 
-ROOT = Path(__file__).parents[1]
 SIZES = "0.1,1,4,12,24,50"
 NEAR = 4
 """Pixels to either side of a seam that are near it."""
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="a table with a head that says how it was made")
     options = parser.parse_args(arguments)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    head = [shlex.join(["python", "-m", "benchmarks.large", *given]), *inside("versions")]
+    head = [shlex.join(["python", "-m", "benchmarks.large", *given]), *child("large.versions")]
     measure(0.01, options)  # not counted: kernels are compiled at a machine's first encode
     rows: list[Row] = []
     for size in options.sizes.split(","):
@@ -68,12 +68,12 @@ def measure(megapixels: float, options: argparse.Namespace) -> Row:
     """One line of the table."""
     with tempfile.TemporaryDirectory() as folder:
         source, coded, drawn = (f"{folder}/{name}" for name in ("picture.png", "picture.inr", "drawn.png"))
-        inside("paste", megapixels=megapixels, pictures=options.pictures, out=source)
+        child("large.paste", megapixels=megapixels, pictures=options.pictures, out=source)
         wish = ["--bpp", f"{options.bpp:g}", "--effort", str(options.effort), "--tile", options.tile, "--json"]
         encoded = run(["encode", source, "-o", coded, *wish, "-q"])
         decoded = run(["decode", coded, "-o", drawn, "-q"])
         report = json.loads(encoded["out"])
-        found = inside("seams", source=source, drawn=drawn, tile=options.tile)
+        found = child("large.seams", source=source, drawn=drawn, tile=options.tile)
     return {
         "megapixels": f"{megapixels:g}",
         "width": str(found["width"]),
@@ -111,15 +111,6 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
 
 def _mebibytes(usage: resource.struct_rusage) -> float:
     return usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-
-
-def inside(function: str, **arguments: Any) -> Any:
-    """What one of the functions below returns in a process of its own."""
-    call = f"large.{function}(**json.loads(sys.argv[1]))"
-    code = f"import json, sys; from benchmarks import large; print(json.dumps({call}))"
-    command = [sys.executable, "-c", code, json.dumps(arguments)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def versions() -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.law import code_length, step_code, step_size
+from inrcodec.fit.bisection import bracket
 from inrcodec.fit.canvas import EVALUATE, Canvas
 from inrcodec.fit.model import SparseSiren
 from inrcodec.limits import MAX_SYMBOL
@@ -95,8 +96,4 @@ def allocate_steps(
         floor = [float(np.abs(t).max()) / MAX_SYMBOL for t in tensors]
         return [step_code(max(np.exp(log_factor) * s, f * 1.1)) for s, f in zip(shape, floor, strict=True)]
 
-    low, high = -16.0, 6.0
-    for _ in range(18):
-        middle = (low + high) / 2
-        low, high = (middle, high) if rounded_bits(tensors, codes(middle)) > budget else (low, middle)
-    return codes(high)
+    return codes(bracket(-16.0, 6.0, lambda factor: rounded_bits(tensors, codes(factor)) > budget, 18)[1])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from inrcodec.fit.bisection import bracket
 from inrcodec.fit.sizing import BITS_PER_WEIGHT
 from inrcodec.net.arch import Arch
 
@@ -27,11 +28,8 @@ def share_within(weights: int, budget: float) -> float:
 
     if bits(1.0) <= budget:
         return 1.0
-    low, high = 0.0, BITS_PER_WEIGHT / (BITS_PER_WEIGHT + 1)  # the bits grow all the way up to here
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if bits(middle) <= budget else (low, middle)
-    return low
+    top = BITS_PER_WEIGHT / (BITS_PER_WEIGHT + 1)  # the bits grow all the way up to here
+    return bracket(0.0, top, lambda share: bits(share) <= budget, 40)[0]
 
 
 def ends_of(arch: Arch) -> tuple[int, ...]:

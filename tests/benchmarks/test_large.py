@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.large import OFFSET, ROOT, paste, seams
+from benchmarks.engine import ROOT
+from benchmarks.large import OFFSET, paste, seams
 
 
 def _folder(path: Path) -> Path:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inrcodec.fit.bisection import bracket
 from inrcodec.image.yardstick import Yardstick
 
 _HALVINGS = 40
@@ -18,7 +19,7 @@ _HALVINGS = 40
 _SWING = 3.0
 """The most that the price moves away from that of the networks' fit."""
 
-_DEAREST, _CHEAPEST = 64.0, 1e-6
+_LOWEST, _HIGHEST = 1e-6, 64.0
 """Bits a pixel that a tile could take."""
 
 
@@ -40,13 +41,12 @@ class Outlay:
         Args:
             price: squared error, summed over pixels, that a bit is worth.
         """
-        low, high = _CHEAPEST, _DEAREST
-        for _ in range(_HALVINGS):
-            middle = math.sqrt(low * high)
-            outlook = self.yardstick.at(middle)
-            worth = outlook.mse * outlook.elasticity / middle
-            low, high = (middle, high) if worth > price else (low, middle)
-        return low * self.pixels
+
+        def worthy(rate: float) -> bool:
+            outlook = self.yardstick.at(rate)
+            return outlook.mse * outlook.elasticity / rate > price
+
+        return bracket(_LOWEST, _HIGHEST, worthy, _HALVINGS, geometric=True)[0] * self.pixels
 
 
 class Allowance:
@@ -74,10 +74,8 @@ class Allowance:
         """The price for the next tile, and as it looks for all that follow."""
         if self.left is None:
             return self.first
-        low, high = self.first / _SWING, self.first * _SWING
-        for _ in range(_HALVINGS):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if self._foreseen(middle) > self.left else (low, middle)
+        left, ends = self.left, (self.first / _SWING, self.first * _SWING)
+        low, high = bracket(*ends, lambda price: self._foreseen(price) > left, _HALVINGS, geometric=True)
         return math.sqrt(low * high)
 
     def _foreseen(self, price: float) -> float:

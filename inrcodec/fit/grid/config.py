@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from inrcodec.fit.config import FitConfig
@@ -59,9 +60,10 @@ class GridConfig(FitConfig):
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
     stage: float = 0.7
 
+    def pinned(self, bits: float) -> GridConfig:
+        """The same for fits of parts of a whole, whose bits decide about hidden layers, and not those of the part."""
+        return replace(self, outer=0.0 if bits >= self.outer else math.inf)
 
-BANK = 1 << 18
-"""Noise is drawn once, this much longer than the latents, and read from a new place every step."""
 
 ORDINARY = 768 * 512
 """Pixels of a picture that the ladder is made for; a smaller one takes more steps, as each costs it less."""

@@ -52,6 +52,22 @@ def goal(budget: _Bits, room: _Bits, aim: float, left: float) -> _Bits:
     return budget * aim * (1 + room * left * math.sqrt(left))
 
 
+def falling(t: float, floor: float) -> float:
+    """What a learning rate is multiplied with once a part ``t`` of the soft phase is done: a cosine down to a floor."""
+    return floor + (1 - floor) * (0.5 * (1 + math.cos(math.pi * t)))
+
+
+def softness(config: GridConfig, t: float) -> Relaxation:
+    """How latents are rounded once a part ``t`` of the soft phase is done."""
+    (hot, cold), (loud, quiet) = config.temperature, config.sigma
+    return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
+
+
+def rounded(latents: Tensor, gain: float) -> Tensor:
+    """Latents, in their own unit, as symbols."""
+    return torch.round(latents.detach() * gain).clamp(-MAX_LATENT, MAX_LATENT)
+
+
 class Course(ABC):
     """The steps of a fit and their schedule.
 
@@ -195,12 +211,12 @@ class Course(ABC):
         """Learning rates of this step."""
         config = self.config
         warm = min(1.0, (self.done + 1) / max(1, config.warmup))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress / (1 - config.finish))))
+        t = self.soft_progress
         soft, hard = config.settle
         settled = hard if self.finishing else soft if self.pressed else 1.0
         factors = (
-            config.latent_floor + (1 - config.latent_floor) * cosine,
-            warm * settled * (config.floor + (1 - config.floor) * cosine),
+            falling(t, config.latent_floor),
+            warm * settled * falling(t, config.floor),
             1.0 if self.pressed and not self.finishing else 0.0,
         )
         for primal, peaks, factor in zip(self.primals, self.peaks, factors, strict=False):
@@ -211,15 +227,13 @@ class Course(ABC):
         """How latents are rounded at this point of the fit."""
         if self.finishing:
             return Relaxation("hard")
-        t = self.soft_progress
-        (hot, cold), (loud, quiet) = self.config.temperature, self.config.sigma
-        return Relaxation("soft", hot + (cold - hot) * t, loud + (quiet - loud) * t)
+        return softness(self.config, self.soft_progress)
 
     def symbols(self) -> Tensor:
         """Latents rounded for real."""
         if self.rounded is not None:
             return self.rounded
-        return torch.round(self.latents.detach() * self.config.gain).clamp(-MAX_LATENT, MAX_LATENT)
+        return rounded(self.latents, self.config.gain)
 
     def hard_weights(self) -> Tensor:
         """Weights as a file would carry them now."""

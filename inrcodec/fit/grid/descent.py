@@ -21,11 +21,12 @@ from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.descent import Diverged, Pulse
 from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.grid import plain
-from inrcodec.fit.grid.config import BANK, GridConfig
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.course import Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch
 from inrcodec.fit.grid.model import GridNetworks
+from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.steps import search_steps
 from inrcodec.fit.rate import CostCurve
@@ -75,8 +76,7 @@ class GridDescent(Course):
         self.weighing = torch.tensor(scene.weighing(arch), device=device)
         count = arch.latents(scene.width, scene.height)
         self.latents = nn.Parameter(torch.zeros(count, device=device))
-        generator = torch.Generator().manual_seed((seed + 1) % 2**63)
-        self.bank = torch.randn(count + BANK, generator=generator).to(device)
+        self.bank = NoiseBank(count, seed, device)
         self.flat_error = float(scene.samples.var((1, 2), correction=0).mean().cpu())
         outlook = scene.outlook(budget)
         self.reference = outlook.mse
@@ -166,8 +166,7 @@ class GridDescent(Course):
 
     def stretch(self) -> Tensor:
         """The part of the bank of noise that this step reads."""
-        place = (self.done * 7919 + self.seed) % BANK
-        return self.bank[place : place + self.latents.numel()]
+        return self.bank.stretch(self.done)
 
     def noise(self) -> Tensor:
         """Gaussian noise for every latent, this step's."""

@@ -24,6 +24,7 @@ from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.law import STEP_CODES, step_size
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
+from inrcodec.fit.bisection import bracket
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.plain import flat_of, tensors_of
 from inrcodec.fit.grid.scene import Scene
@@ -312,11 +313,9 @@ class GridSearch:
         Args:
             fits: whether latents are few enough bits.
         """
-        whole, low, high = self.latents, 0.0, 1.0
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if fits(self._scaled(whole, middle)) else (low, middle)
-        self.latents = self._scaled(whole, low)
+        whole = self.latents
+        factor, _ = bracket(0.0, 1.0, lambda factor: fits(self._scaled(whole, factor)), _BISECTIONS)
+        self.latents = self._scaled(whole, factor)
 
     def _scaled(self, whole: Ints, factor: float) -> Ints:
         """Latents times a factor."""

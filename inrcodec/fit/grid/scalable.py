@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -90,8 +89,7 @@ class ScalableSession(GridSession):
         check_decodable(self.header, arch, cap)
         budgets = tuple(self._budget(arch, round(cap * rung)) for rung in rungs)
         # The base pays for all networks but one: hidden layers that would not pay there stay the prior's in every fit.
-        outer = 0.0 if budgets[0] >= settings.outer else math.inf
-        settings = replace(settings, steps=max(1, round(settings.stage * settings.steps)), outer=outer)
+        settings = replace(settings.pinned(budgets[0]), steps=max(1, round(settings.stage * settings.steps)))
         prior, shares = self._prior(base, budgets[arch.scale]), [share / left for left in range(len(rungs) + 1, 0, -1)]
         seen = self.scene.samples, self.scene.engine, self.scene.yardstick
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ import torch
 
 from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import EncodeOptions
+from inrcodec.fit.bisection import bracket
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
@@ -22,7 +22,7 @@ from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
 from inrcodec.fit.grid.plan import guess
 from inrcodec.fit.grid.scene import Scene
-from inrcodec.fit.grid.sizing import auto_grid, smallest_grid
+from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid, smallest_grid
 from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
 from inrcodec.fit.settings import grid_settings
@@ -43,6 +43,9 @@ class GridSession(Session):
     """An encode with latent grids; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
     fit_share = Session.fit_share / (1 + CLOCK_PATIENCE)
+
+    deepest = MAX_COARSEST
+    """Octave of the coarsest grid at most."""
 
     def settings(self) -> FitConfig:
         """What the fit is to do.
@@ -97,13 +100,20 @@ class GridSession(Session):
     ) -> Candidate:
         """A fit at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
         config = replace(config or self.config, price=price)
-        arch = self.arch(round(self._bits_at(price) / 8) if cap is None else cap)
-        budget = self._bits_at(price) if cap is None else self._budget(arch, cap)
+        arch, budget = self._sized_at(price, cap)
         fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, f"price {price}", config, share))
         self.steps += fitted.steps
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         stream = self._written(arch, round_grid(self.scene, fitted, rounds=config.landing, stop=self.ending))
         return Candidate.of(self.pixels, stream, len(pack(stream)), cast("Any", fitted))
+
+    def _sized_at(self, price: float, cap: int | None) -> tuple[GridArch, float]:
+        """The architecture of a fit at a price, and the bits it is to come to: those of a cap, if there is any."""
+        if cap is not None:
+            arch = self.arch(cap)
+            return arch, self._budget(arch, cap)
+        bits = self._bits_at(price)
+        return self.arch(round(bits / 8)), bits
 
     def price_of(self, cap: int) -> float:
         """The price of bits that a fit of so many bytes comes to, as the yardstick has it."""
@@ -120,11 +130,11 @@ class GridSession(Session):
 
     def _bits_at(self, price: float) -> float:
         """Bits that a fit at a price comes to, as the yardstick has it: bits get cheaper the more there are."""
-        low, high = 1.0, 64.0 * self.header.pixels
-        for _ in range(_HALVINGS):
-            middle = math.sqrt(low * high)
-            low, high = (middle, high) if self.config.multiplier * self._worth(middle) > price else (low, middle)
-        return low
+        worthy = bracket(
+            1.0, 64.0 * self.header.pixels, lambda bits: self.config.multiplier * self._worth(bits) > price, _HALVINGS,
+            geometric=True,
+        )  # fmt: skip
+        return worthy[0]
 
     @property
     def adjustable(self) -> bool:
@@ -137,7 +147,7 @@ class GridSession(Session):
         Raises:
             TargetError: no decoder would take such a file by default.
         """
-        arch = auto_grid(self.header, cap)
+        arch = auto_grid(self.header, cap, deepest=self.deepest)
         if cap is not None:
             check_decodable(self.header, arch, cap)
         return arch

@@ -15,14 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from inrcodec.fit.descent import Diverged, Pulse
-from inrcodec.fit.grid.config import BANK, ORDINARY, GridConfig
+from inrcodec.fit.descent import Diverged
+from inrcodec.fit.grid.config import ORDINARY, GridConfig
+from inrcodec.fit.grid.course import falling, rounded, softness
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CAUTION, GridSearch, Ints, Moves, weight_symbols
+from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.plain import flat_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.tiles import Tile, Window, decided
-from inrcodec.net.context import MAX_LATENT
 from inrcodec.net.grid import GridArch
 
 Flags = NDArray[np.bool_]
@@ -71,19 +72,16 @@ class Site:
 
     def seen(self, planes: tuple[Ints, ...]) -> tuple[Ints, ...]:
         """The part of the picture's grids that is looked at."""
-        return tuple(
-            self.tile.seen.at(octave).of(plane) for octave, plane in zip(self.arch.octaves, planes, strict=True)
-        )
+        return self._parts(self.tile.seen, planes)
 
     def core(self, planes: tuple[Ints, ...]) -> tuple[Ints, ...]:
         """Of the grids that are looked at, the part that is decided here."""
-        inner = self.tile.core.within(self.tile.seen)
-        return tuple(inner.at(octave).of(plane) for octave, plane in zip(self.arch.octaves, planes, strict=True))
+        return self._parts(self.tile.core.within(self.tile.seen), planes)
 
     def place(self, core: tuple[Ints, ...], planes: tuple[Ints, ...]) -> None:
         """Write what was decided into the picture's grids."""
-        for octave, decided_here, plane in zip(self.arch.octaves, core, planes, strict=True):
-            self.tile.core.at(octave).of(plane)[:] = decided_here
+        for part, decided_here in zip(self._parts(self.tile.core, planes), core, strict=True):
+            part[:] = decided_here
 
     def fixed(self, planes: tuple[Ints, ...]) -> Flags:
         """Flat, of the grids that are looked at: which latents are those of tiles that were decided before."""
@@ -93,6 +91,10 @@ class Site:
     def own(self, planes: tuple[Ints, ...]) -> Flags:
         """Flat, of the grids that are looked at: which latents are decided here."""
         return self._marked(planes, [self.tile.core.within(self.tile.seen)])
+
+    def _parts(self, window: Window, planes: tuple[Ints, ...]) -> tuple[Ints, ...]:
+        """Views of a part of all grids."""
+        return tuple(window.at(octave).of(plane) for octave, plane in zip(self.arch.octaves, planes, strict=True))
 
     def _marked(self, planes: tuple[Ints, ...], windows: list[Window]) -> Flags:
         marked = [
@@ -145,13 +147,11 @@ class TileDescent:
         seed: of the noise.
     """
 
-    pressed = finishing = False
-
     def __init__(
         self, scene: Scene, site: Site, networks: FittedGrid, planes: tuple[Ints, ...], config: GridConfig, seed: int
     ) -> None:
         self.scene, self.site, self.networks, self.config = scene, site, networks, config
-        self.arch, self.seed = site.arch, seed
+        self.arch = site.arch
         self.pixels = scene.width * scene.height
         device = scene.samples.device
         symbols = np.concatenate([plane.ravel() for plane in planes])
@@ -160,8 +160,7 @@ class TileDescent:
         self.own = site.own(planes)
         self.flat = flat_of(site.arch, weight_symbols(networks).dequantize()).to(device)
         self.latents = nn.Parameter(torch.zeros(len(symbols), device=device))
-        generator = torch.Generator().manual_seed((seed + 1) % 2**63)
-        self.bank = torch.randn(len(symbols) + BANK, generator=generator).to(device)
+        self.bank = NoiseBank(len(symbols), seed, device)
         self.adam = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas)
         self.done, self.time = 0, 0.0
         self.mse = self.bits = math.nan
@@ -178,14 +177,9 @@ class TileDescent:
             Diverged: it was one too many.
         """
         config, t = self.config, min(1.0, self.progress)
-        (hot, cold), (loud, quiet) = config.temperature, config.sigma
-        cosine = 0.5 * (1 + math.cos(math.pi * t))
-        self.adam.param_groups[0]["lr"] = config.latent_lr * (config.latent_floor + (1 - config.latent_floor) * cosine)
-        place = (self.done * 7919 + self.seed) % BANK
-        noise = self.bank[place : place + self.latents.numel()].clone()
-        soft = self.scene.engine.relaxed(
-            self.latents, config.gain, hot + (cold - hot) * t, loud + (quiet - loud) * t, noise
-        )
+        how, noise = softness(config, t), self.bank.stretch(self.done).clone()
+        self.adam.param_groups[0]["lr"] = config.latent_lr * falling(t, config.latent_floor)
+        soft = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
         latents = torch.where(self.free, soft, self.fixed)
         bits = self.scene.bits(self.arch, self.flat, latents)
         mse = self.scene.mse(self.arch, self.flat, latents)
@@ -198,15 +192,9 @@ class TileDescent:
             raise Diverged("the error is not finite any more")
         self.done += 1
 
-    def pulse(self) -> Pulse:
-        """How the fit stands."""
-        return Pulse(self.done, self.config.steps, self.mse, self.bits, self.config.price)
-
-    @torch.no_grad()
     def symbols(self) -> Tensor:
         """Latents rounded for real."""
-        rounded = torch.round(self.latents * self.config.gain).clamp(-MAX_LATENT, MAX_LATENT)
-        return torch.where(self.free, rounded, self.fixed)
+        return torch.where(self.free, rounded(self.latents, self.config.gain), self.fixed)
 
     def fitted(self) -> TileLatents:
         """Hand on what there is, rounded for the better."""

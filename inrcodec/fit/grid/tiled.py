@@ -18,9 +18,9 @@ import torch
 
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.encoder import tile_side
+from inrcodec.fit.bisection import bracket
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
-from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.descent import advance
 from inrcodec.fit.grid.allowance import Allowance, Outlay
 from inrcodec.fit.grid.config import GridConfig
@@ -30,7 +30,6 @@ from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CHEAPEST, GridSearch, Ints, coarsened, weight_symbols
 from inrcodec.fit.grid.scene import Scene, samples_of
 from inrcodec.fit.grid.session import GridSession
-from inrcodec.fit.grid.sizing import auto_grid
 from inrcodec.fit.grid.tile import Site, TileDescent, TileLatents, TileSearch
 from inrcodec.fit.grid.tiles import COARSEST, Tile, Window, mosaic, tile_config, tiling
 from inrcodec.format.stream import Stream, pack
@@ -84,6 +83,7 @@ class TiledSession(GridSession):
     """An encode in tiles; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
     scene: MosaicScene
+    deepest = COARSEST
 
     @staticmethod
     def restore(state: dict[str, Any]) -> Any:
@@ -102,26 +102,16 @@ class TiledSession(GridSession):
         """Whether a fit can be landed on another cap."""
         return False
 
-    def arch(self, cap: int | None = None) -> GridArch:
-        """The architecture of fits for a cap.
-
-        Raises:
-            TargetError: no decoder would take such a file by default.
-        """
-        arch = auto_grid(self.header, cap, deepest=COARSEST)
-        if cap is not None:
-            check_decodable(self.header, arch, cap)
-        return arch
-
     def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
         """The fit that is due: of the networks, or of a tile."""
         settings = cast("GridConfig", config)
         if self._due is not None:
             return self._due(settings, seed)
         assert budget is not None
-        settings = replace(settings, outer=0.0 if budget >= settings.outer else math.inf)
         self.teller.pixels = round(self.scene.share * self.header.pixels)
-        return GridDescent(self.scene, arch, settings, budget * self.scene.share, seed, self._prior(arch, budget))
+        return GridDescent(
+            self.scene, arch, settings.pinned(budget), budget * self.scene.share, seed, self._prior(arch, budget)
+        )
 
     _due: Callable[[GridConfig, int], TileDescent] | None = None
     _tell: Callable[[TileDescent], None]
@@ -141,11 +131,12 @@ class TiledSession(GridSession):
         settings = cast("GridConfig", config or self.config)
         arch, budget = self._sized(cap)
         networks = self._networks(arch, budget, str(cap), settings, share)
-        while (search := GridSearch(self.scene, networks)).weights.kept and _bits(search) > budget:
+        while (weights := weight_symbols(networks)).kept and sum(weights.tensor_bits()) > budget:
             networks = coarsened(networks)
+        search = GridSearch(self.scene, networks)
         elasticity = max(networks.multiplier, CHEAPEST)
         price = elasticity * search.error(search.latents) * self.header.pixels / budget
-        left = max(1.0, budget - _bits(search))
+        left = max(1.0, budget - sum(weights.tensor_bits()))
         tiles = Tiles(self, networks, settings, price, left, str(cap))
         tiles.run()
         if self.ending():
@@ -157,8 +148,7 @@ class TiledSession(GridSession):
     ) -> Candidate:
         """Fits at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
         settings = replace(cast("GridConfig", config or self.config), price=price)
-        arch = self.arch(round(self._bits_at(price) / 8) if cap is None else cap)
-        budget = self._bits_at(price) if cap is None else self._budget(arch, cap)
+        arch, budget = self._sized_at(price, cap)
         networks = self._networks(arch, budget, f"price {price}", settings, share)
         tiles = Tiles(self, networks, settings, price, None, f"price {price}")
         tiles.run()
@@ -260,10 +250,10 @@ class Tiles:
             except ValueError:  # the other tiles are too large
                 break
             site.place(site.core(search.planes(search.latents)), self.planes)
-            over = len(pack(self.stream)) - size(search.latents)
-            if size(search.latents) + over <= cap:
+            actual = len(pack(self.stream))
+            if actual <= cap:
                 return self.stream
-            base, search.latents = base + over, start
+            base, search.latents = base + actual - size(search.latents), start
         return self.forced(cap)
 
     def forced(self, cap: int) -> Stream:
@@ -272,19 +262,20 @@ class Tiles:
         Raises:
             TargetError: not even a file without latents fits.
         """
-        stream, low, high = self.stream, 0.0, 1.0
-        if len(pack(stream)) <= cap:
-            return stream
+        stream = self.stream
 
         def scaled(factor: float) -> Stream:
             return replace(stream, latents=tuple(np.rint(plane * factor).astype(np.int32) for plane in self.planes))
 
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if len(pack(scaled(middle))) <= cap else (low, middle)
-        if len(pack(scaled(low))) > cap:
+        def fits(stream: Stream) -> bool:
+            return len(pack(stream)) <= cap
+
+        if fits(stream):
+            return stream
+        smaller = scaled(bracket(0.0, 1.0, lambda factor: fits(scaled(factor)), _BISECTIONS)[0])
+        if not fits(smaller):
             raise self.session.too_small(cap, self.arch)
-        return scaled(low)
+        return smaller
 
     def _fitted(self, k: int, price: float, attempt: str = "") -> TileLatents:
         """The outcome of the fit of a tile at a price."""
@@ -334,8 +325,3 @@ class Tiles:
         """What is seen around a tile."""
         scene = self.session.scene
         return Scene(samples_of(self._part(tile.seen), scene.samples.device), scene.engine)
-
-
-def _bits(search: GridSearch) -> float:
-    """Bits of the weights."""
-    return float(sum(search.weights.tensor_bits()))
