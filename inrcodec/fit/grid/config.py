@@ -19,6 +19,7 @@ class GridConfig(FitConfig):
     """Settings of a fit; those of :class:`FitConfig` mean the same for the networks' weights.
 
     Attributes:
+        settle: learning rate of the weights while they have a price, and while they come to rest, as multiples.
         latent_lr: peak learning rate of latents, in their own unit.
         latent_betas: decay of Adam's moments for latents.
         latent_floor: where the cosine of the latents' learning rate ends, as a multiple of its peak.
@@ -29,6 +30,7 @@ class GridConfig(FitConfig):
         multiplier: where the multiplier starts, as a multiple of what the picture's yardstick says. Rather too dear: a
             fit that begins too cheap keeps latents that it cannot give back later, and costs up to 4 dB at 0.1 bpp.
         headroom: bits a pixel beyond the budget that a fit aims at first; it falls to 0 with what is left, to the 1.5.
+        coarser: octaves by which steps of weights are coarser than those that pay if all weights are rounded at once.
         rungs: of a scalable file, the parts of its bytes that its lower layers are made for.
         stage: of one, the steps that each layer takes, as a part of all.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
@@ -44,7 +46,7 @@ class GridConfig(FitConfig):
     betas: tuple[float, float] = (0.95, 0.95)
     press: float = 0.7
     finish: float = 0.08
-    settle: tuple[float, float] = (1.0, 0.3)
+    settle: tuple[float, float] = (1.0, 10.0)
     multiplier: float = 1.4
     dual_lr: float = 8.0
     dual_gain: float = 0.8
@@ -57,6 +59,7 @@ class GridConfig(FitConfig):
     gain: float = 16.0
     headroom: float = 0.12
     outer: float = 55_000.0
+    coarser: float = 0.5
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
     stage: float = 0.7
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from inrcodec.fit.freezing import held, laid_down
 from inrcodec.fit.gated import Relaxation, hard_levels
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.model import GridNetworks, NetworksStack, matrices
@@ -30,6 +31,9 @@ _USUAL, _OVER = 1_200, 4.0
 A landing spends bits well, but can hardly take any back, and latents that learn for a short while obey prices late:
 kodim23 at 0.15 bpp ended 3 % over its budget after 600 steps, and landed 2 dB lower.
 """
+
+MENDED = 0.5
+"""Part that is left of what rounding all weights at once would cost the latents, when they come to rest in turn."""
 
 _LENIENT = 0.1
 """Part of a fit that has to pass before prices move."""
@@ -85,7 +89,10 @@ class Course(ABC):
         measured_at: the progress at the last step that measured bits, on the clock; ``passed`` since the one before.
         pressed: whether weights have quantisation steps and gates a price.
         settled: whether weights have the steps that they will have in the file.
-        finishing: whether everything is rounded for real.
+        finishing: whether latents are rounded for real, and weights come to be.
+        resting: levels of the weights that are, NaN where they are not yet; None before; see
+            :mod:`inrcodec.fit.freezing`.
+        hurry: part of the weights that is to rest whatever the progress.
         curve: what weights cost.
     """
 
@@ -105,6 +112,8 @@ class Course(ABC):
     pressed: bool
     settled: bool
     finishing: bool
+    resting: Tensor | None
+    hurry: float = 0.0
     curve: CostCurve | None
 
     def drive(self, multiplier: float, pictures: int) -> None:
@@ -170,6 +179,12 @@ class Course(ABC):
         return min(1.0, self.progress / (1 - self.config.finish))
 
     @property
+    def share(self) -> float:
+        """Part of the weights that rest in this step of the finish: all in the last one."""
+        left = 1 - self.progress - 1 / self.length
+        return min(1.0, max(self.hurry, 1 - left / max(self.config.finish, 1e-9)))
+
+    @property
     def firmness(self) -> float:
         """How much violations count now."""
         return _FIRM if self.settled and not self.finishing else 2 * self.soft_progress
@@ -202,7 +217,13 @@ class Course(ABC):
         self._keep_pace()
         strict = self._strict()
         self._schedule()
+        if self.resting is not None:
+            with torch.no_grad():
+                self.resting = laid_down(self.resting, self.networks.levels(), self.share)
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))
+        if self.resting is not None:
+            with torch.no_grad():  # an optimiser moves along axes of its own, also what has no gradient
+                self.networks.weights.copy_(held(self.resting, self.networks.weights, self.networks.steps()))
         if self.config.dual_restarts and strict is not None:
             self.problem.restart(torch.as_tensor(strict <= 0))
         self.done += 1
@@ -211,9 +232,9 @@ class Course(ABC):
         """Learning rates of this step."""
         config = self.config
         warm = min(1.0, (self.done + 1) / max(1, config.warmup))
-        t = self.soft_progress
-        soft, hard = config.settle
-        settled = hard if self.finishing else soft if self.pressed else 1.0
+        t = 1.0 if self.finishing else self.soft_progress
+        soft, late = config.settle
+        settled = late if self.finishing else soft if self.pressed else 1.0
         factors = (
             falling(t, config.latent_floor),
             warm * settled * falling(t, config.floor),
@@ -223,20 +244,23 @@ class Course(ABC):
             for group, peak in zip(primal.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
 
-    def relaxation(self) -> Relaxation:
-        """How latents are rounded at this point of the fit."""
-        if self.finishing:
-            return Relaxation("hard")
-        return softness(self.config, self.soft_progress)
-
     def symbols(self) -> Tensor:
         """Latents rounded for real."""
         if self.rounded is not None:
             return self.rounded
         return rounded(self.latents, self.config.gain)
 
+    def latent_bits(self) -> Tensor:
+        """Bits of the latents rounded for real, under the weights that they will have in the end, ``(...)``."""
+        symbols = self.symbols()
+        free = self.scene.bits(self.arch, self.free_weights(), symbols)
+        if not self.settled:
+            return free
+        rounded = self.scene.bits(self.arch, self.hard_weights(), symbols)
+        return free + MENDED * (rounded - free).clamp(min=0.0)
+
     def hard_weights(self) -> Tensor:
-        """Weights as a file would carry them now."""
+        """Weights as a file would carry them if all were rounded now."""
         levels = torch.from_numpy(hard_levels(self.networks)).to(self.latents.device)
         return (self.networks.base + levels * self.networks.steps()).detach()
 
@@ -250,7 +274,7 @@ class Course(ABC):
         Args:
             weight_bits: what weights take while they have no price yet.
         """
-        config, networks, how = self.config, self.networks, self.relaxation()
+        config, networks, how = self.config, self.networks, softness(self.config, self.soft_progress)
         if self.rounded is not None:
             latents = self.rounded
         else:
@@ -258,8 +282,8 @@ class Course(ABC):
             latents = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
         if self.pressed:
             assert self.curve is not None
-            levels = networks.levels(sample=True)
-            flat = networks.base + networks.effective(levels, Relaxation("hard" if self.finishing else "none"))
+            levels = held(self.resting, networks.levels(sample=True))
+            flat = networks.base + networks.effective(levels, Relaxation())
             costs = expected_bits(self.curve, levels.abs(), networks.tensor_of, networks.open_probability())
             weight_bits = (costs * self.weighing[networks.tensor_of]).sum(-1)
         else:

@@ -2,8 +2,9 @@
 
 Every step sees the whole picture. Latents are soft-rounded with noise, less and less so; networks are plain floats at
 first, get quantisation steps and gates once ``press`` of the steps are done, and for the last part (``finish``) latents
-are rounded for real (see :mod:`inrcodec.fit.grid.landing`) and rest while the networks settle on them, rounded too. The
-multiplier follows the bits of latents and weights rounded for real, all the way.
+are rounded for real (see :mod:`inrcodec.fit.grid.landing`) and rest while the networks settle on them and are rounded
+too, a few weights at a time (see :mod:`inrcodec.fit.freezing`). The multiplier follows the bits of latents and weights
+rounded for real, all the way.
 """
 
 from __future__ import annotations
@@ -19,15 +20,17 @@ from torch import Tensor, nn
 
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit.descent import Diverged, Pulse
+from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.course import Course, goal
+from inrcodec.fit.grid.course import MENDED, Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import GridSearch
+from inrcodec.fit.grid.landing import CHEAPEST, GridSearch
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.squeeze import squeeze
 from inrcodec.fit.grid.steps import search_steps
 from inrcodec.fit.rate import CostCurve
 from inrcodec.fit.train import appraise
@@ -37,6 +40,10 @@ from inrcodec.net.prior import NO_PRIOR
 _PATIENCE = 0.2
 """The most steps that a fit which is over its budget may take to get there, as a part of all."""
 
+_SQUEEZES, _FORCE, _MOST_OVER = 6, 3, 1.5
+"""The most rounds in which latents of a fit that is over its budget give bits back; each price is dearer than the one
+before by what is over, to this power, but for what is more than the last."""
+
 CLOCK_PATIENCE = 0.15
 """The same of the time, where there is a limit; whoever sets it leaves as much beside the time of the fit itself."""
 
@@ -45,6 +52,9 @@ _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 
 _MOST_ROOM = 0.95
 """The most that a fit aims above its budget, as a part of it."""
+
+_HASTE = 16
+"""Steps in which weights come to rest where a fit is stopped."""
 
 _FINE = 104
 """Code of the step that the search of steps starts from: one that is too coarse would hide what the others do."""
@@ -89,6 +99,7 @@ class GridDescent(Course):
         self.held = 0
         self.held_since = self.waited = 0.0
         self.calm = start  # the multiplier before steps were held
+        self.coarser = config.coarser
         self.pressed = self.settled = self.finishing = False
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
@@ -96,6 +107,7 @@ class GridDescent(Course):
         self.soft_bits = torch.full((), math.nan)  # of the last step, for whoever watches
         self.mse = self.flat_error
         self.rounded: Tensor | None = None
+        self.resting: Tensor | None = None
 
     def mobility(self) -> Tensor:
         """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them."""
@@ -159,7 +171,7 @@ class GridDescent(Course):
         return True
 
     def settle(self) -> None:
-        """Give weights the steps that they will have in the file: from here bits are counted with them rounded."""
+        """Give weights the steps that they will have in the file."""
         self.settled, self.calm = True, self.problem.multiplier
         self._search_steps()
         self.measure()
@@ -173,13 +185,15 @@ class GridDescent(Course):
         return self.stretch().clone()
 
     def measure(self) -> float:
-        """Bits of everything rounded for real; also refits the laws of the weights."""
+        """Bits of everything rounded for real, as it will be; also refits the laws of the weights.
+
+        Weights that come to rest in turn make up for about half of what it would cost the latents if all did at once.
+        """
         laws, bits = appraise(self.arch, hard_levels(self.networks))
         self.weight_bits = self.networks_bits(bits)
         self.curve = CostCurve.of(laws, self.latents.device)
         with torch.no_grad():
-            flat = self.hard_weights() if self.settled else self.free_weights()
-            self.bits = float(self.scene.bits(self.arch, flat, self.symbols()).cpu()) + self.weight_bits
+            self.bits = float(self.latent_bits().cpu()) + self.weight_bits
         return self.bits
 
     def networks_bits(self, bits: Sequence[float]) -> float:
@@ -204,7 +218,7 @@ class GridDescent(Course):
         self._search_steps()
 
     def _search_steps(self, dearer: float = 1.0) -> None:
-        """Quantisation steps for the weights as they are, at so many times the price."""
+        """Quantisation steps for the weights as they are at so many times the price, and as much coarser as pays."""
         networks, price = self.networks, self.elasticity * dearer
         start = [_FINE] * len(networks.sizes)
         codes = search_steps(
@@ -212,24 +226,40 @@ class GridDescent(Course):
         )
         with torch.no_grad():
             self.networks.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
+            self.networks.log_step.add_(self.coarser * math.log(2))
 
     def begin_finish(self) -> None:
-        """Purge gates, settle the steps on values a file can carry; from here rounding is hard."""
+        """Purge gates, settle the steps on values a file can carry, round the latents; weights will be in turn."""
         if not self.settled:
             self.settle()
         self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
         if not self.config.price:
+            self._squeeze()
             self._afford_weights()
         self.networks.purge()
         self.networks.snap_steps()
         self.finishing = True
         self._freeze(self._landed_latents())
 
+    def _squeeze(self) -> None:
+        """Bits taken back from latents until they meet the budget."""
+        price = max(self.calm, CHEAPEST * self.mse / self.reference)
+        flat = self.free_weights().detach()
+        for done in range(_SQUEEZES):
+            over = self.measure() / self.budget
+            if over <= 1:
+                return
+            price *= min(max(over, 1.01), _MOST_OVER) ** _FORCE
+            noise, worth = self.bank.stretch(self.done + done), price * self.reference / self.budget
+            squeeze(self.scene, self.arch, flat, self.latents, noise, self.config, worth)
+
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""
-        search = GridSearch(self.scene, self.fitted())
-        left = search.rate if self.config.price else self.budget - self.networks_bits(search.weights.tensor_bits())
-        search.refine(left, self.config.landing)
+        search = GridSearch(self.scene, self._outcome())
+        rounded = search.rate  # under weights that all came to rest at once
+        search.flat = self.free_weights().detach()
+        left = self.budget - self.networks_bits(search.weights.tensor_bits()) - MENDED * max(0.0, rounded - search.rate)
+        search.refine(search.rate if self.config.price else left, self.config.landing)
         return torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device)
 
     @torch.no_grad()
@@ -246,7 +276,7 @@ class GridDescent(Course):
 
     def _freeze(self, rounded: Tensor) -> None:
         """From here only weights move."""
-        self.finishing, self.rounded = True, rounded
+        self.finishing, self.rounded, self.resting = True, rounded, none_resting(self.networks.weights.detach())
         self.networks.log_alpha = None
         self.latents.requires_grad_(False)
         self.latents.grad = None  # an optimiser passes over what has no gradient
@@ -266,10 +296,9 @@ class GridDescent(Course):
 
     @torch.no_grad()
     def picture(self) -> NDArray[np.float32]:
-        """What would be drawn now, latents and (once they have steps) weights rounded; ``(pixels, channels)``."""
-        flat = self.hard_weights() if self.pressed else self.free_weights()
+        """What would be drawn now, latents rounded; ``(pixels, channels)``."""
         seen = self.scene.drawn(self.symbols())
-        drawn = plain.picture(self.arch, flat, seen, self.scene.width, self.scene.height)
+        drawn = plain.picture(self.arch, self.free_weights(), seen, self.scene.width, self.scene.height)
         pixels: NDArray[np.float32] = drawn.flatten(1).T.cpu().numpy()
         return pixels
 
@@ -279,6 +308,11 @@ class GridDescent(Course):
             self.begin_press()
         if not self.finishing:
             self.begin_finish()
+        self._rest()
+        return self._outcome()
+
+    def _outcome(self) -> FittedGrid:
+        """What there is, with the steps that weights have."""
         weights = self.networks.gated().detach().cpu().numpy()
         codes = tuple(step_code(step) for step in torch.exp(self.networks.log_step.detach()).cpu().tolist())
         near = (self.latents.detach() * self.config.gain if self.rounded is None else self.rounded).cpu().numpy()
@@ -291,6 +325,15 @@ class GridDescent(Course):
             self.done,
             self.networks.prior,
         )
+
+    def _rest(self) -> None:
+        """Let all weights rest that do not yet, as the fit is to end here: in a few steps, a few at a time."""
+        assert self.resting is not None
+        for k in range(_HASTE):
+            if not bool(torch.isnan(self.resting).any().cpu()):
+                return
+            self.hurry = (k + 1) / _HASTE
+            super().step()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the rest of the fit, in plain types and tensors."""
@@ -312,6 +355,7 @@ class GridDescent(Course):
             "generator": self.networks.generator.get_state(),
             "latents": self.latents.detach(),
             "rounded": self.rounded,
+            "resting": self.resting,
             "primal": [primal.state_dict() for primal in self.primals],
             "dual": self.dual.state_dict()["state"],
             "multiplier": self.problem.state_dict(),
@@ -324,6 +368,7 @@ class GridDescent(Course):
         self.pressed = state["pressed"]
         if state["finishing"]:
             self._freeze(state["rounded"].to(device))
+            self.resting = state["resting"].to(device)
         self.done, self.time, self.mse = state["done"], state["time"], state["mse"]
         self.held, self.calm, self.settled = state["held"], state["calm"], state["settled"]
         self.held_since, self.waited = state["held_since"], state["waited"]

@@ -63,6 +63,8 @@ class Lane(Course):
         self.latents = tied([member.latents for member in members])
         settled = [member.rounded for member in members if member.rounded is not None]
         self.rounded = torch.stack(settled) if settled else None
+        resting = [member.resting for member in members if member.resting is not None]
+        self.resting = torch.stack(resting) if resting else None
         curves = [member.curve.rows() for member in members if member.curve is not None]
         self.curve = CostCurve(*(torch.stack(rows) for rows in zip(*curves, strict=True))) if curves else None
         self.budgets, self.rooms, self.references, self.weight_bits, self.error = self._numbers(
@@ -121,8 +123,7 @@ class Lane(Course):
         found = [appraise(self.arch, levels) for levels in hard_levels(self.networks)]
         self.curve = CostCurve.of_several([laws for laws, _ in found], self.latents.device)
         with torch.no_grad():
-            flat = self.hard_weights() if self.settled else self.free_weights()
-            of_latents = self.scene.bits(self.arch, flat, self.symbols()).cpu().tolist()
+            of_latents = self.latent_bits().cpu().tolist()
         for member, (_, bits), latent_bits in zip(self.members, found, of_latents, strict=True):
             member.weight_bits = member.networks_bits(bits)
             member.bits = latent_bits + member.weight_bits
@@ -156,6 +157,8 @@ class Lane(Course):
             for k, state in enumerate(states):
                 state.update({key: _row(value, k) for key, value in whole.items()})
         for k, member in enumerate(self.members):
+            if self.resting is not None:
+                member.resting = self.resting[k].clone()
             if self.curve is not None:
                 member.curve = CostCurve(*(row[k].clone() for row in self.curve.rows()))
 
