@@ -1,0 +1,66 @@
+"""The bench of scalable files: what it writes down, and that it goes on where it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import benchmarks.scalable as bench
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two small pictures."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    y, x = np.mgrid[0:32, 0:40]
+    for k in range(2):
+        array = np.stack([x * 6, y * 7, (x + k * y) * 3], -1).astype(np.uint8)
+        Image.fromarray(array).save(folder / f"{k}.png")
+    return folder
+
+
+def test_cuts_are_compared_with_files_of_their_own(pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "table.tsv"
+    words = [
+        "--pictures",
+        str(pictures),
+        "--images",
+        "2",
+        "--bpp",
+        "4",
+        "--cuts",
+        "2,4",
+        "--effort",
+        "1",
+        "--out",
+        str(out),
+    ]
+    bench.main(words)
+    rows = bench.read(out)
+    assert [(row["picture"], row["bpp"]) for row in rows] == [("1", "2"), ("1", "4")]
+    for row in rows:
+        assert max(int(row["cut_bytes"]), int(row["own_bytes"])) <= float(row["bpp"]) * 32 * 40 / 8
+        assert float(row["loss_db"]) == pytest.approx(float(row["own_psnr"]) - float(row["cut_psnr"]), abs=1e-3)
+    assert float(rows[0]["cut_psnr"]) < float(rows[1]["cut_psnr"])
+
+
+def test_a_table_is_gone_on_with(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def measured(path: Path, bpp: str, cuts: list[str], effort: str) -> list[bench.Row]:
+        asked.append((path.stem, tuple(cuts)))
+        found = ("10", "30.0", "10", "31.5", "1.5")
+        return [dict(zip(bench.COLUMNS, (path.stem, cut, *found), strict=True)) for cut in cuts]
+
+    monkeypatch.setattr(bench, "measure", measured)
+    words = ["--pictures", str(pictures), "--out", str(tmp_path / "table.tsv"), "--cuts"]
+    bench.main([*words, "0.1"])
+    bench.main([*words, "0.1,0.3"])
+    assert asked == [("0", ("0.1",)), ("1", ("0.1",)), ("0", ("0.3",)), ("1", ("0.3",))]
+    lines = (tmp_path / "table.tsv").read_text().splitlines()
+    assert lines[0].startswith("# python -m benchmarks.scalable")
+    assert [line.split("\t")[-1] for line in lines if line.startswith("mean")] == ["1.5000", "1.5000"]
