@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 from inrcodec.cli.console import Console, table
-from inrcodec.cli.exits import FAILED, FINE, INTERRUPTED, combined, describe, exit_code
+from inrcodec.cli.exits import FAILED, FINE, INTERRUPTED, OutputError, combined, describe, exit_code
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Batch:
     def _one(self, source: str, work: Callable[[], Outcome | None]) -> Outcome | None:
         try:
             return work()
-        except (click.UsageError, click.Abort):
+        except (click.UsageError, click.Abort, OutputError):
             raise
         except Exception as error:
             code, message = exit_code(error), describe(error)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from inrcodec.cli.exits import OutputError
 from inrcodec.strict_json import finite
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,12 +46,21 @@ class Console:
         click.echo((click.style("error:", fg="red", bold=True) if colour else "error:") + f" {text}", err=True)
 
     def data(self, text: str) -> None:
-        """One line of the command's result, on stdout."""
-        click.echo(text)
+        """One line of the command's result, on stdout.
+
+        Raises:
+            OutputError: it takes no more.
+        """
+        try:
+            click.echo(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"standard output: {error.strerror}") from error
 
     def json(self, value: dict[str, Any]) -> None:
-        """One JSON object on one line of stdout."""
-        click.echo(to_json(value))
+        """One JSON object on one line of stdout; as :meth:`data`."""
+        self.data(to_json(value))
 
 
 def verbosity(command: Command) -> Command:

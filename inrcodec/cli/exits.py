@@ -25,6 +25,10 @@ class RequestError(InrError):
     """What was asked makes no sense for this file, as a crop outside of it; the other files are not concerned."""
 
 
+class OutputError(InrError):
+    """Standard output takes no more: nothing that could be said there of this file, or of the others."""
+
+
 def exit_code(error: BaseException) -> int:
     """The exit code that stands for an error."""
     if isinstance(error, KeyboardInterrupt | click.Abort):

@@ -88,7 +88,7 @@ def test_decode_says_what_to_do_and_goes_well_later(coded: Path, folder: Path, n
     assert names(folder) == ["a.ppm"]
 
 
-@pytest.mark.parametrize("words", [("decode", "-o", "-", "-q"), ("info",)], ids="-".join)
+@pytest.mark.parametrize("words", [("decode", "-o", "-", "-q"), ("info",), ("info", "--json")], ids="-".join)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_full_standard_output(
     coded: Path, finish: Any, environment: dict[str, str], words: tuple[str, ...], unbuffered: str
