@@ -1,0 +1,128 @@
+"""PSNR against steps when recipes of the field's papers run as published, beside the means that they published.
+
+    python -m benchmarks.recipes data/kodak/kodim05.png data/kodak/kodim15.png --max-time 30m \
+        --out benchmarks/results/recipes.tsv --plot docs/recipes.png
+
+Every curve is one encode by ``--config RECIPE``, on one thread, whose fit is told by ``--log`` (float weights, all
+pixels); its last line is the file that came of it: real bytes, and the PSNR of what they decode to. Published figures
+are means over all of Kodak at the end of all steps; on a CPU the time is up long before. A table that is there is gone
+on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import json
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+from benchmarks.rd import published as as_typed
+from benchmarks.summary import rows as rows_of
+
+COLUMNS = ("recipe", "picture", "bpp", "step", "seconds", "psnr", "bytes")
+
+PUBLISHED = {
+    ("coin", "0.15"): 24.5,
+    ("coin", "0.3"): 26.3,
+    ("struempler-basic", "0.15"): 26.5,
+    ("struempler-basic", "0.3"): 28.4,
+}
+"""Mean PSNR on Kodak in dB, from the curves of Dupont et al. 2021 and Struempler et al. 2022."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run what the table lacks, draw the plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("--recipes", default="coin,struempler-basic")
+    parser.add_argument("--bpp", default="0.15,0.3")
+    parser.add_argument("--max-time", default="30m", help="of every encode (default: 30m)")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="encodes at a time (default: 1)")
+    parser.add_argument("--extra", default="", help="further options for inrcodec encode, in one string")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not options.out.exists():
+        head = f"# python -m benchmarks.recipes {shlex.join(as_typed(given))}\n"
+        options.out.write_text(head + "\t".join(COLUMNS) + "\n")
+    done = {(row["recipe"], row["picture"], row["bpp"]) for row in rows_of(options.out)}
+    asked = itertools.product(options.bpp.split(","), options.recipes.split(","), options.pictures)
+    due = [(recipe, picture, bpp) for bpp, recipe, picture in asked if (recipe, picture.stem, bpp) not in done]
+    extra = ["--max-time", options.max_time, *shlex.split(options.extra)]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        runs = {pool.submit(run, *what, extra): what for what in due}
+        for finished in as_completed(runs):
+            recipe, picture, bpp = runs[finished]
+            with options.out.open("a") as out:
+                out.writelines("\t".join((recipe, picture.stem, bpp, *line)) + "\n" for line in finished.result())
+            print(recipe, picture.stem, bpp, *finished.result()[-1], file=sys.stderr, flush=True)
+    if options.plot:
+        draw(options.out, options.plot)
+
+
+def run(recipe: str, picture: Path, bpp: str, extra: Sequence[str]) -> list[tuple[str, ...]]:
+    """Step, seconds, PSNR and bytes (of the last line alone) of one encode.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["encode", str(picture), "-o", f"{folder}/a.inr", "--config", recipe, "--bpp", bpp, "--threads", "1"]
+        words += ["--log", f"{folder}/log", "--json", "-q", *extra]
+        command = [sys.executable, "-m", "inrcodec", *words]
+        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        (path,) = Path(folder).glob("log/**/fit.csv")
+        with path.open(newline="") as stream:
+            rows = [row for row in csv.DictReader(stream) if row["phase"] == "fit" and row["psnr_db"]]
+    report = json.loads(told.splitlines()[-1])
+    lines = [(row["step"], row["seconds"], f"{float(row['psnr_db']):.4f}", "") for row in rows]
+    return [*lines, (str(report["steps"]), f"{report['seconds']:.1f}", f"{report['psnr']:.4f}", str(report["bytes"]))]
+
+
+def draw(path: Path, plot: Path) -> None:
+    """A panel for each rate: a line for each recipe and picture, a dashed one for what was published."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    curves: dict[tuple[str, str, str], list[dict[str, str]]] = defaultdict(list)
+    for row in rows_of(path):
+        curves[row["bpp"], row["recipe"], row["picture"]].append(row)
+    rates, recipes, pictures = (list(dict.fromkeys(key[k] for key in curves)) for k in range(3))
+    figure, panels = plt.subplots(1, len(rates), figsize=(5.5 * len(rates), 5), layout="constrained", squeeze=False)
+    for axes, bpp in zip(panels[0], rates, strict=True):
+        for recipe in recipes:
+            colour = f"C{recipes.index(recipe)}"
+            for picture in pictures:
+                told = curves.get((bpp, recipe, picture))
+                if not told:
+                    continue
+                *fit, file = [(int(row["step"]), float(row["psnr"])) for row in told]
+                fit = [point for point in fit if point[0]]  # a logarithm has no step 0
+                style = "-" if picture == pictures[0] else ":"
+                axes.plot(*zip(*fit, strict=True), color=colour, linestyle=style, label=f"{recipe}, {picture}")
+                axes.plot(*file, "o", color=colour)
+            if (recipe, bpp) in PUBLISHED:
+                axes.axhline(PUBLISHED[recipe, bpp], color=colour, linestyle="--", linewidth=1)
+        axes.set_xscale("log")
+        axes.set_xlabel("steps")
+        axes.set_ylabel("PSNR, dB")
+        axes.set_title(f"{bpp} bpp; dashed: published means; dots: the files")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=9)
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(plot, dpi=120)
+
+
+if __name__ == "__main__":
+    main()
