@@ -50,6 +50,9 @@ CLOCK_PATIENCE = 0.15
 _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 """What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
 
+_GENTLER = 0.3
+"""What such a round's force is multiplied with when one has made matters worse."""
+
 _MOST_ROOM = 0.95
 """The most that a fit aims above its budget, as a part of it."""
 
@@ -245,13 +248,20 @@ class GridDescent(Course):
         """Bits taken back from latents until they meet the budget."""
         price = max(self.calm, CHEAPEST * self.mse / self.reference)
         flat = self.free_weights().detach()
+        over, force = self.measure() / self.budget, 1.0
         for done in range(_SQUEEZES):
-            over = self.measure() / self.budget
             if over <= 1:
                 return
-            price *= min(max(over, 1.01), _MOST_OVER) ** _FORCE
+            before, price = self.latents.detach().clone(), price * min(max(over, 1.01), _MOST_OVER) ** _FORCE
             noise, worth = self.bank.stretch(self.done + done), price * self.reference / self.budget
-            squeeze(self.scene, self.arch, flat, self.latents, noise, self.config, worth)
+            squeeze(self.scene, self.arch, flat, self.latents, noise, self.config, worth, force)
+            if (now := self.measure() / self.budget) < over:
+                over = now
+                continue
+            with torch.no_grad():
+                self.latents.copy_(before)
+            force *= _GENTLER
+        self.measure()
 
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""

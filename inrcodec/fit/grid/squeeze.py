@@ -33,6 +33,7 @@ def squeeze(
     noise: Tensor,
     config: GridConfig,
     price: float,
+    force: float = 1.0,
 ) -> None:
     """Move latents to where they would be at a dearer price.
 
@@ -44,11 +45,15 @@ def squeeze(
         noise: of unit spread, ``(latents,)``.
         config: settings of the fit.
         price: mean squared error that a bit is worth.
+        force: 0 to 1, how far rate and rounding are from those of the end of the fit. Networks that were fitted to cold
+            rounding may be at a loss with a warm one, and more bits be the outcome.
     """
+    cold = config.temperature[1]
+    temperature = cold + max(0.0, _TEMPERATURE - cold) * force
     adam = torch.optim.Adam([latents], lr=config.latent_lr, betas=config.latent_betas)
     for step in range(STEPS):
-        adam.param_groups[0]["lr"] = config.latent_lr * _RATE * (1 - step / STEPS)
-        soft = scene.engine.relaxed(latents, config.gain, _TEMPERATURE, config.sigma[1], noise.roll(step))
+        adam.param_groups[0]["lr"] = config.latent_lr * _RATE * force * (1 - step / STEPS)
+        soft = scene.engine.relaxed(latents, config.gain, temperature, config.sigma[1], noise.roll(step))
         loss = scene.mse(arch, flat, soft) + price * scene.bits(arch, flat, soft)
         latents.grad = torch.autograd.grad(loss / price, latents)[0]  # not smaller than what Adam adds to its roots
         adam.step()

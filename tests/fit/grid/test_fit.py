@@ -152,6 +152,28 @@ def test_bits_are_given_back_at_any_price(scene: Scene, calm: float) -> None:
     assert bool(torch.isfinite(descent.latents).all())
 
 
+def test_a_squeeze_that_makes_matters_worse_is_undone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=60), BUDGET)
+    while descent.progress < 0.9:
+        descent.step()
+    descent.settle()
+    before, forces = descent.latents.detach().clone(), []
+
+    def spoil(*words: object) -> None:
+        forces.append(words[-1])
+        latents = words[3]
+        assert isinstance(latents, torch.Tensor)
+        with torch.no_grad():
+            latents.mul_(2)
+
+    monkeypatch.setattr("inrcodec.fit.grid.descent.squeeze", spoil)
+    descent.budget = 0.9 * descent.bits
+    descent._squeeze()
+    assert torch.equal(descent.latents.detach(), before)
+    assert forces == sorted(forces, reverse=True)  # type: ignore[type-var]
+    assert len(set(forces)) == len(forces) > 2
+
+
 def test_weights_that_rest_in_turn_make_up_for_each_other(scene: Scene) -> None:
     """Rounding loses much less than where all come to rest at once (on large nets next to nothing)."""
 
