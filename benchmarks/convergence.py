@@ -18,6 +18,7 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks.figure import dress, pyplot, save
 from benchmarks.rd import published
 from benchmarks.summary import rows as rows_of
 from inrcodec.encoder import EncodeOptions, Target, encode_pixels
@@ -121,12 +122,7 @@ def markdown(path: Path) -> str:
 
 def draw(path: Path, plot: Path) -> None:
     """PSNR against CPU seconds, a line for each configuration that covers as many pictures as any."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(9, 5.5), layout="constrained")
+    figure, axes = pyplot().subplots(figsize=(9, 5.5), layout="constrained")
     every = curves(path)
     full = max(points[0][3] for points in every.values())
     for name, points in every.items():
@@ -138,13 +134,9 @@ def draw(path: Path, plot: Path) -> None:
     axes.set_xscale("log")
     axes.set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
     axes.minorticks_off()
-    axes.set_xlabel("CPU seconds of the whole encode, one thread")
-    axes.set_ylabel("PSNR of the decoded file, dB")
-    axes.set_title(f"Ways to fit at equal bytes, mean of {full} Kodak pictures")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=9)
-    plot.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(plot, dpi=120)
+    title = f"Ways to fit at equal bytes, mean of {full} Kodak pictures"
+    dress(axes, title, "CPU seconds of the whole encode, one thread", "PSNR of the decoded file, dB")
+    save(figure, plot)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import csv
 import itertools
 import json
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
@@ -24,6 +23,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+from benchmarks import command
+from benchmarks.figure import dress, pyplot, save
 from benchmarks.rd import published as as_typed
 from benchmarks.summary import rows as rows_of
 
@@ -77,9 +78,7 @@ def run(recipe: str, picture: Path, bpp: str, extra: Sequence[str]) -> list[tupl
     """
     with tempfile.TemporaryDirectory() as folder:
         words = ["encode", str(picture), "-o", f"{folder}/a.inr", "--config", recipe, "--bpp", bpp, "--threads", "1"]
-        words += ["--log", f"{folder}/log", "--json", "-q", *extra]
-        command = [sys.executable, "-m", "inrcodec", *words]
-        told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        told = command.run(*words, "--log", f"{folder}/log", "--json", *extra)
         (path,) = Path(folder).glob("log/**/fit.csv")
         with path.open(newline="") as stream:
             rows = [row for row in csv.DictReader(stream) if row["phase"] == "fit" and row["psnr_db"]]
@@ -90,16 +89,12 @@ def run(recipe: str, picture: Path, bpp: str, extra: Sequence[str]) -> list[tupl
 
 def draw(path: Path, plot: Path) -> None:
     """A panel for each rate: a line for each recipe and picture, a dashed one for what was published."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
     curves: dict[tuple[str, str, str], list[dict[str, str]]] = defaultdict(list)
     for row in rows_of(path):
         curves[row["bpp"], row["recipe"], row["picture"]].append(row)
     rates, recipes, pictures = (list(dict.fromkeys(key[k] for key in curves)) for k in range(3))
-    figure, panels = plt.subplots(1, len(rates), figsize=(5.5 * len(rates), 5), layout="constrained", squeeze=False)
+    size = 5.5 * len(rates), 5
+    figure, panels = pyplot().subplots(1, len(rates), figsize=size, layout="constrained", squeeze=False)
     for axes, bpp in zip(panels[0], rates, strict=True):
         for recipe in recipes:
             colour = f"C{recipes.index(recipe)}"
@@ -115,13 +110,8 @@ def draw(path: Path, plot: Path) -> None:
             if (recipe, bpp) in PUBLISHED:
                 axes.axhline(PUBLISHED[recipe, bpp], color=colour, linestyle="--", linewidth=1)
         axes.set_xscale("log")
-        axes.set_xlabel("steps")
-        axes.set_ylabel("PSNR, dB")
-        axes.set_title(f"{bpp} bpp; dashed: published means; dots: the files")
-        axes.grid(alpha=0.3)
-        axes.legend(frameon=False, fontsize=9)
-    plot.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(plot, dpi=120)
+        dress(axes, f"{bpp} bpp; dashed: published means; dots: the files", "steps", "PSNR, dB")
+    save(figure, plot)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,16 @@ is gone on with: what it has of a picture is not measured again.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import shlex
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.command import run
 from benchmarks.rd import published
+from benchmarks.summary import rows as rows_of
 from inrcodec.bench.datasets import resolve
 from inrcodec.decoder import decode_pixels
 from inrcodec.image.load import load_image
@@ -69,20 +69,9 @@ def measure(path: Path, bpp: str, cuts: Sequence[str], effort: str) -> list[Row]
     return rows
 
 
-def run(*words: str) -> str:
-    """What one of our commands prints.
-
-    Raises:
-        subprocess.CalledProcessError: it failed.
-    """
-    command = [sys.executable, "-m", "inrcodec", "-q", *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
 def read(path: Path) -> list[Row]:
     """The lines of a table, but for the means that it ends with."""
-    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
-    return [row for row in csv.DictReader(lines, delimiter="\t") if row["picture"] != "mean"]
+    return [row for row in rows_of(path) if row["picture"] != "mean"]
 
 
 def write(path: Path, command: str, rows: Sequence[Row]) -> None:

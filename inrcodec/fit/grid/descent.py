@@ -102,7 +102,6 @@ class GridDescent(Course):
         self.held = 0
         self.held_since = self.waited = 0.0
         self.calm = start  # the multiplier before steps were held
-        self.coarser = config.coarser
         self.pressed = self.settled = self.finishing = False
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
@@ -229,7 +228,7 @@ class GridDescent(Course):
         )
         with torch.no_grad():
             self.networks.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
-            self.networks.log_step.add_(self.coarser * math.log(2))
+            self.networks.log_step.add_(self.config.coarser * math.log(2))
 
     def begin_finish(self) -> None:
         """Purge gates, settle the steps on values a file can carry, round the latents; weights will be in turn."""
@@ -261,7 +260,6 @@ class GridDescent(Course):
             with torch.no_grad():
                 self.latents.copy_(before)
             force *= _GENTLER
-        self.measure()
 
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""
