@@ -304,7 +304,7 @@ def decode_pixels(
     container = read(data, limits if view.whole else replace(limits, max_pixels=limits.max_side**2))
     limits.check_work(_work(container, view, limits))
     if max_bytes is not None and len(data) > max_bytes:
-        return draw(cut_to(extract(container, limits), max_bytes).stream, view, limits)
+        return draw(cut_to(extract(container, limits), max_bytes), view, limits)
     return draw(extract(container, limits), view, limits)
 
 

@@ -11,7 +11,7 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.decoder import decode_pixels, decoding_work, draw
 from inrcodec.errors import InrError
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.format.stream import Stream, pack
+from inrcodec.format.stream import Stream
 from inrcodec.limits import Limits
 from inrcodec.metrics import picture_psnr
 from inrcodec.pixels import Pixels
@@ -41,7 +41,7 @@ class Candidate:
     @classmethod
     def of(cls, pixels: Pixels, stream: Stream, cap: int, fitted: FittedNet) -> Candidate:
         """Pack a stream, and see what it shows."""
-        return cls(stream, pack(stream), picture_psnr(pixels, draw(stream).array), cap, fitted)
+        return cls(stream, stream.data, picture_psnr(pixels, draw(stream).array), cap, fitted)
 
     @property
     def kept(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -282,10 +283,19 @@ class Session:
         stream = self._stream(fitted.arch, search.pack(search.symbols))
         return Candidate.of(self.pixels, stream, len(pack(stream)), fitted)
 
-    def trainer(self, cap: int) -> Trainer:
-        """The fit that :meth:`fit` begins with, for those who carry it out in its place."""
+    def trainer(self, cap: int, seed: int | None = None) -> Trainer:
+        """The fit that :meth:`fit` begins with, for those who carry it out in its place.
+
+        Args:
+            cap: bytes the file may take.
+            seed: one of :meth:`seeds`; that of the options, if left out.
+        """
         arch, budget = self._sized(cap)
-        return self.descent(arch, self.config, _divisor(budget), self.options.seed)
+        return self.descent(arch, self.config, _divisor(budget), self.options.seed if seed is None else seed)
+
+    def starts(self, cap: int) -> list[int]:
+        """The seeds that :meth:`fit` would begin with, of which one goes on."""
+        return self.seeds(self.config, self._sized(cap)[1])
 
     def adopt(self, cap: int, fitted: FittedNet | None) -> None:
         """Take what became of :meth:`trainer` elsewhere as if :meth:`fit` had done it; None says that it diverged."""
@@ -377,7 +387,7 @@ class Session:
         if done is not None:
             return done
         note = self.journal.started(key)
-        seed = int(note["seed"]) if note else self.race(arch, config)
+        seed = int(note["seed"]) if note else self.race(arch, config, budget)
         trainer = self.descent(arch, config, budget, seed)
         self.journal.restore(key, trainer)
 
@@ -400,17 +410,33 @@ class Session:
             trainer.start_from(self.start_from)
         return trainer
 
-    def race(self, arch: Arch, config: FitConfig) -> int:
-        """Start several seeds, keep the one whose error is lowest after a while."""
-        seeds = [self.options.seed + 1000 * k for k in range(max(1, config.candidates))]
+    def race(self, arch: Arch, config: FitConfig, budget: float | None) -> int:
+        """Start several seeds; the one that is ahead after a while."""
+        seeds = self.seeds(config, budget)
         if len(seeds) == 1:
             return seeds[0]
         scores = []
-        for seed in seeds:
-            trainer = Trainer(self.canvas, arch, replace(_siren(config), steps=config.race), None, seed)
-            train(trainer, stop=self.stopped)
-            scores.append(self.canvas.subset(1 << 16).mse(trainer.model, trainer.model.weights.detach()))
+        for k, seed in enumerate(seeds):
+            self.teller.tell("race", k, len(seeds))
+            try:
+                scores.append(self.trial(arch, config, budget, seed))
+            except Diverged:
+                scores.append(math.inf)
         return seeds[int(np.argmin(scores))]
+
+    def seeds(self, config: FitConfig, budget: float | None) -> list[int]:
+        """The seeds that start."""
+        return [self.options.seed + 1000 * k for k in range(self.entrants(config, budget))]
+
+    def entrants(self, config: FitConfig, budget: float | None) -> int:  # noqa: ARG002 - that of other fits decides
+        """How many seeds start."""
+        return config.candidates
+
+    def trial(self, arch: Arch, config: FitConfig, budget: float | None, seed: int) -> float:  # noqa: ARG002
+        """The error of a short fit."""
+        trainer = Trainer(self.canvas, arch, replace(_siren(config), steps=config.race), None, seed)
+        train(trainer, stop=self.stopped)
+        return self.canvas.subset(1 << 16).mse(trainer.model, trainer.model.weights.detach())
 
     def _report(self, best: Candidate, cap: int | None) -> Report:
         size = len(best.data)

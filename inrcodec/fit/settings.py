@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
@@ -29,7 +30,10 @@ def grid_settings(options: EncodeOptions, pixels: int) -> GridConfig:
     Raises:
         ValueError: there is no such setting.
     """
-    return grid_effort(options.effort, pixels).override(options.overrides)
+    config = grid_effort(options.effort, pixels)
+    if options.max_time is not None:  # nobody knows how far the fit will come
+        config = replace(config, scratch=math.inf)
+    return config.override(options.overrides)
 
 
 def settings_of(options: EncodeOptions, target: Target, pixels: int) -> FitConfig:

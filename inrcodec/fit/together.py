@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, has_extras
@@ -181,7 +184,9 @@ def _fit(sessions: Sequence[Session]) -> None:
     end = None if lead.options.max_time is None else time.monotonic() + lead.options.max_time * len(sessions)
     lead.warm_up()
     with use_threads(lead.engine, lead.options.threads):
-        nets = _descend(lead, [session.trainer(cap) for session in sessions], end, lead.fit_share)
+        seeds = _race(lead, sessions, cap)
+        members = [session.trainer(cap, seed) for session, seed in zip(sessions, seeds, strict=True)]
+        nets = _descend(lead, members, end, lead.fit_share)
         for session, net in zip(sessions, nets, strict=True):
             session.adopt(cap, net)
         for attempt in range(SECONDS):
@@ -190,6 +195,30 @@ def _fit(sessions: Sequence[Session]) -> None:
             nets = _finish_again(sessions, cap, nets, end, attempt)
     for session in sessions:
         session.stopped()  # so that it knows
+
+
+def _race(lead: Session, sessions: Sequence[Session], cap: int) -> list[int]:
+    """The seed of every fit; where several start, they race in lock-step too, and each picture has its own winner."""
+    starts = [session.starts(cap) for session in sessions]
+    if len(starts[0]) == 1:
+        return [seeds[0] for seeds in starts]
+    standings = []
+    for k, heat in enumerate(zip(*starts, strict=True)):
+        lead.teller.tell("race", k, len(starts[0]))
+        members = [cast("Any", session.trainer(cap, seed)) for session, seed in zip(sessions, heat, strict=True)]
+        standings.append(_standings(GridStack(members), lead))
+    return [seeds[best] for seeds, best in zip(starts, np.argmin(standings, 0), strict=True)]
+
+
+def _standings(stack: GridStack, lead: Session) -> list[float]:
+    """How fits stand after the first steps of all."""
+    with contextlib.suppress(Diverged):
+        for _ in range(lead.config.race):
+            if lead.stopped():
+                break
+            stack.step()
+        stack.lane.release()
+    return [math.inf if k in stack.failed else member.standing() for k, member in enumerate(stack.members)]
 
 
 def _finish_again(

@@ -7,7 +7,8 @@ by layer what refines it. A cut ends it behind any wave of any grid and leaves t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,26 +19,13 @@ from inrcodec.coding.neighbourhood import wave_count, wave_of
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import grid_laws
 from inrcodec.errors import InrError, TargetError
-from inrcodec.format.stream import Stream, pack
+from inrcodec.format.stream import Stream
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A file that was cut.
-
-    Attributes:
-        stream: what is left.
-        data: its bytes.
-    """
-
-    stream: Stream
-    data: bytes
-
-
-def cut_to(stream: Stream, cap: int) -> Cut:
+def cut_to(stream: Stream, cap: int) -> Stream:
     """The most of a file that fits.
 
     Args:
@@ -48,24 +36,20 @@ def cut_to(stream: Stream, cap: int) -> Cut:
         InrError: the file has no layers, and is larger.
         TargetError: not even its networks fit.
     """
-    data = pack(stream)
-    if len(data) <= cap:
-        return Cut(stream, data)
+    whole = len(stream.data)
+    if whole <= cap:
+        return stream
     if not isinstance(stream.arch, LayeredArch):
-        raise InrError(f"a file of {len(data)} bytes without layers cannot be cut to {cap}; encode it with --scalable")
+        raise InrError(f"a file of {whole} bytes without layers cannot be cut to {cap}; encode it with --scalable")
     telling = [np.unique(wave_of(grid.shape)[grid != 0]) for grid in stream.latents or ()]
     # Every place where the file may end, the shortest first; only behind waves that say something.
     ends = [(0, 0), *((plane, int(wave) + 1) for plane, waves in enumerate(telling) for wave in waves)]
-    found: dict[int, Cut] = {}
 
-    def at(place: int) -> Cut:
-        if place not in found:
-            plane, end = ends[place]
-            shorter = cut_at(stream, plane, end)
-            found[place] = Cut(shorter, pack(shorter))
-        return found[place]
+    @cache
+    def at(place: int) -> Stream:
+        return cut_at(stream, *ends[place])
 
-    place = _last_fitting(lambda place: len(at(place).data) <= cap, len(ends), _guess(stream, telling, cap, len(data)))
+    place = _last_fitting(lambda place: len(at(place).data) <= cap, len(ends), _guess(stream, telling, cap, whole))
     if place is None:
         raise TargetError(
             f"{cap} bytes cannot hold the networks of this file; its shortest cut has {len(at(0).data)}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,11 @@ class Stream:
     coder: str = "arithmetic"
     end: int | None = None
     extras: Extras = field(default_factory=Extras)
+
+    @cached_property
+    def data(self) -> bytes:
+        """The bytes of the file. They are packed once, so latents must not change any more; see :func:`pack`."""
+        return pack(self)
 
     def tensors(self) -> dict[str, NDArray[np.float32]]:
         """Float weights by name, as every decoder computes them."""

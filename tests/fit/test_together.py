@@ -181,6 +181,22 @@ def stacked_grids(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
+def test_seeds_of_latent_grids_race_together_too(small: list[Pixels], stacked_grids: list[int]) -> None:
+    options = replace(
+        GRIDS, overrides=(*GRIDS.overrides, ("scratch", "0"), ("candidates", "3"), ("race", "12")), stack=2
+    )
+    pictures = [small[0], small[2]]
+    results = encode_stack(pictures, CAP, options)
+    assert stacked_grids == [2, 2, 2, 2]  # three heats and the fit
+    for picture, result in zip(pictures, results, strict=True):
+        alone = grid_session.GridSession(picture, CAP, options, None, None)
+        arch, budget = alone._sized(400)
+        seed = alone.race(arch, alone.config, budget)
+        assert isinstance(result, Encoded)
+        best = replace(options, stack=1, seed=seed, overrides=(*options.overrides, ("candidates", "1")))
+        assert result.report.psnr == pytest.approx(encode_pixels(picture, CAP, best).report.psnr, abs=0.2)
+
+
 def test_latent_grids_go_together_too(
     small: list[Pixels], stacked_grids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,14 +100,14 @@ def test_the_most_that_fits(make_grid_stream: MakeStream, prior: int) -> None:
     networks_of_a_layer = np.dot(refining, stream.weights.tensor_bits()) / 8  # which come at one go
     for cap in np.linspace(networks, len(whole), 9).astype(int).tolist():
         cut = cut_to(stream, cap)
-        assert cut.data == pack(cut.stream)
+        assert cut.data == pack(cut)
         assert len(cut.data) <= cap
         assert len(cut.data) > 0.97 * cap - 25 - networks_of_a_layer
-        assert cut_to(cut.stream, cap).data == cut.data
+        assert cut_to(cut, cap).data == cut.data
         assert decode_pixels(whole, max_bytes=cap).array.tolist() == decode_pixels(cut.data).array.tolist()
     assert cut_to(stream, len(whole)).data == whole
     smaller = cut_to(stream, len(whole) // 2)
-    assert cut_to(cut_to(stream, len(whole) * 3 // 4).stream, len(whole) // 2).data == smaller.data
+    assert cut_to(cut_to(stream, len(whole) * 3 // 4), len(whole) // 2).data == smaller.data
     with pytest.raises(TargetError, match="its shortest cut has") as caught:
         cut_to(stream, networks - 1)
     assert caught.value.smallest_bytes == networks

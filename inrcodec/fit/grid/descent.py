@@ -298,6 +298,13 @@ class GridDescent(Course):
         if self.mse > 1.5 * self.flat_error + 1e-3:
             raise Diverged(f"an error of {self.mse:.3g} is worse than that of a flat picture, {self.flat_error:.3g}")
 
+    @torch.no_grad()
+    def standing(self) -> float:
+        """Error and price of the bits, latents rounded for real; of two fits that began alike the lower is ahead."""
+        error = self.scene.mse(self.arch, self.free_weights(), self.symbols())
+        price = self.problem.multiplier / self.budget
+        return float((error / self.reference + price * self.latent_bits()).cpu())
+
     def pulse(self) -> Pulse:
         """How the fit stands; a step that is taken again counts once."""
         return Pulse(self.done - self.held, self.config.steps, self.mse, self.bits, self.problem.multiplier)

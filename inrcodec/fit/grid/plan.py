@@ -33,6 +33,8 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
+    if not side and config.candidates > 1 and 8 * expected >= config.scratch:
+        seconds *= 1 + config.candidates * config.race / config.steps
     seconds *= 1 if cap is not None else 3
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)
@@ -43,7 +45,7 @@ def expected_seconds(arch: GridArch, config: FitConfig, header: Header) -> float
     """Rough wall time of a fit and its landing on two ordinary cores, in seconds."""
     latents = arch.latents(header.width, header.height)
     step = 2e-3 + 3.5e-8 * latents + 6e-8 * header.pixels
-    return 2.0 + config.steps * step + 30 * config.landing * step
+    return 2.0 + (config.steps + 30 * config.landing) * step
 
 
 def tiled_seconds(arch: GridArch, config: GridConfig, header: Header, side: int) -> float:

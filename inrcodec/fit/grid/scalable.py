@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -62,14 +63,14 @@ class ScalableSession(GridSession):
     """An encode with latents in layers; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
     def settings(self) -> FitConfig:
-        """What the fits are to do.
+        """What the fits are to do; all start at a prior, as the base cannot pay for other networks.
 
         Raises:
             ValueError: the method or an option is not for scalable files.
         """
         if self.options.method != "l0":
             raise ValueError("--scalable is for --method l0")
-        return super().settings()
+        return replace(cast("GridConfig", super().settings()), scratch=math.inf)
 
     @property
     def adjustable(self) -> bool:
@@ -123,4 +124,4 @@ class ScalableSession(GridSession):
             cut = cut_to(Stream(self.header, fitted.arch, search.weights, planes), cap)
         except TargetError:
             raise self.too_small(cap, fitted.arch) from None
-        return Candidate.of(self.pixels, cut.stream, cap, cast("Any", fitted))
+        return Candidate.of(self.pixels, cut, cap, cast("Any", fitted))

@@ -105,7 +105,7 @@ class GridSession(Session):
         self.steps += fitted.steps
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         stream = self._written(arch, round_grid(self.scene, fitted, rounds=config.landing, stop=self.ending))
-        return Candidate.of(self.pixels, stream, len(pack(stream)), cast("Any", fitted))
+        return Candidate.of(self.pixels, stream, len(stream.data), cast("Any", fitted))
 
     def _sized_at(self, price: float, cap: int | None) -> tuple[GridArch, float]:
         """The architecture of a fit at a price, and the bits it is to come to: those of a cap, if there is any."""
@@ -167,7 +167,9 @@ class GridSession(Session):
     def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
         """A fit that is about to begin."""
         assert budget is not None
-        return GridDescent(self.scene, arch, cast("GridConfig", config), budget, seed, self._prior(arch, budget))
+        settings = cast("GridConfig", config)
+        prior = self._prior(arch, budget) if budget < settings.scratch else NO_PRIOR
+        return GridDescent(self.scene, arch, settings, budget, seed, prior)
 
     def _prior(self, arch: GridArch, budget: float) -> int:
         """What the networks of a fit are measured from."""
@@ -175,9 +177,18 @@ class GridSession(Session):
             return NO_PRIOR
         return nearest_prior(_DEARER * self._worth(budget))
 
-    def race(self, *_: Any) -> int:
-        """The seed of a fit: nobody races here."""
-        return self.options.seed
+    def entrants(self, config: FitConfig, budget: float | None) -> int:
+        """How many seeds start: one where there is a prior, as all would come to the same end."""
+        return config.candidates if budget is not None and budget >= cast("GridConfig", config).scratch else 1
+
+    def trial(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> float:
+        """How a fit stands after the first steps of all."""
+        descent: GridDescent = self.descent(arch, config, budget, seed)
+        for _ in range(config.race):
+            if self.stopped():
+                break
+            descent.step()
+        return descent.standing()
 
     def _budget(self, arch: GridArch, cap: int) -> float:
         """Bits left for latents and weights in a file of ``cap`` bytes."""

@@ -32,7 +32,7 @@ from inrcodec.fit.grid.scene import Scene, samples_of
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.tile import Site, TileDescent, TileLatents, TileSearch
 from inrcodec.fit.grid.tiles import COARSEST, Tile, Window, mosaic, tile_config, tiling
-from inrcodec.format.stream import Stream, pack
+from inrcodec.format.stream import Stream
 from inrcodec.image.yardstick import Outlook, Yardstick
 from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
@@ -89,6 +89,10 @@ class TiledSession(GridSession):
     def restore(state: dict[str, Any]) -> Any:
         """The outcome of a fit from a checkpoint."""
         return TileLatents.from_state(state) if "tile" in state else FittedGrid.from_state(state)
+
+    def settings(self) -> FitConfig:
+        """What the fits are to do; that of the networks is short, and starts at a prior."""
+        return replace(cast("GridConfig", super().settings()), scratch=math.inf)
 
     def look(self, device: torch.device) -> None:
         """Put samples of the picture in the form that fits take."""
@@ -152,7 +156,8 @@ class TiledSession(GridSession):
         networks = self._networks(arch, budget, f"price {price}", settings, share)
         tiles = Tiles(self, networks, settings, price, None, f"price {price}")
         tiles.run()
-        return Candidate.of(self.pixels, tiles.stream, len(pack(tiles.stream)), cast("Any", networks))
+        stream = tiles.stream
+        return Candidate.of(self.pixels, stream, len(stream.data), cast("Any", networks))
 
     def _networks(self, arch: GridArch, budget: float, name: str, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of the fit of the networks."""
@@ -231,7 +236,7 @@ class Tiles:
         k, price = len(self.tiles) - 1, self.allowance.last
         site = self._site(k)
         search = self._search(site, price)
-        base, before = len(pack(self.stream)), self._cost(search.planes(search.latents))
+        base, before = len(self.stream.data), self._cost(search.planes(search.latents))
 
         def size(latents: Ints) -> int:
             return base + math.ceil((self._cost(search.planes(latents)) - before) / 8)
@@ -250,10 +255,10 @@ class Tiles:
             except ValueError:  # the other tiles are too large
                 break
             site.place(site.core(search.planes(search.latents)), self.planes)
-            actual = len(pack(self.stream))
-            if actual <= cap:
-                return self.stream
-            base, search.latents = base + actual - size(search.latents), start
+            stream = self.stream
+            if len(stream.data) <= cap:
+                return stream
+            base, search.latents = base + len(stream.data) - size(search.latents), start
         return self.forced(cap)
 
     def forced(self, cap: int) -> Stream:
@@ -268,7 +273,7 @@ class Tiles:
             return replace(stream, latents=tuple(np.rint(plane * factor).astype(np.int32) for plane in self.planes))
 
         def fits(stream: Stream) -> bool:
-            return len(pack(stream)) <= cap
+            return len(stream.data) <= cap
 
         if fits(stream):
             return stream

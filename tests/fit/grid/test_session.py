@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,14 @@ import pytest
 from inrcodec.decoder import View, decode_pixels, probe
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack
 from inrcodec.errors import TargetError
+from inrcodec.fit.descent import Diverged
+from inrcodec.fit.grid.scalable import ScalableSession
+from inrcodec.fit.grid.session import GridSession
+from inrcodec.fit.grid.tiled import TiledSession
+from inrcodec.fit.settings import grid_settings
+from inrcodec.format.stream import unpack
 from inrcodec.metrics import psnr
+from inrcodec.net.prior import NO_PRIOR
 from inrcodec.pixels import Pixels
 
 QUICK = EncodeOptions(effort=1, arch="grid", threads=1, overrides=(("landing", "2"),))
@@ -105,6 +113,70 @@ def test_time_that_is_up_ends_an_encode_with_a_file() -> None:
     coded = encode_pixels(_picture(48, 48), Target("bytes", 900), replace(QUICK, effort=9, max_time=2.0))
     assert len(coded.data) <= 900
     assert coded.report.seconds < 15
+
+
+RACE = replace(
+    QUICK, overrides=(*QUICK.overrides, ("steps", "30"), ("scratch", "0"), ("candidates", "3"), ("race", "8"))
+)
+
+
+def _prior(data: bytes) -> int:
+    return unpack(data).weights.prior  # type: ignore[union-attr]
+
+
+def test_of_random_starts_the_one_that_is_ahead_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, target = _picture(40, 40), Target("bytes", 1500)
+    standings: dict[int, float] = {}
+    trial = GridSession.trial
+
+    def watched(self: GridSession, arch: object, config: object, budget: float | None, seed: int) -> float:
+        standings[seed] = trial(self, arch, config, budget, seed)  # type: ignore[arg-type]
+        return standings[seed]
+
+    monkeypatch.setattr(GridSession, "trial", watched)
+    told: list[tuple[str, int, int]] = []
+    raced = encode_pixels(picture, target, RACE, observer=lambda now: told.append((now.phase, now.step, now.steps)))
+    assert list(standings) == [0, 1000, 2000]
+    assert len(set(standings.values())) == 3
+    assert ("race", 0, 3) in told
+    best = min(standings, key=lambda seed: standings[seed])
+    alone = encode_pixels(picture, target, replace(RACE, seed=best, overrides=(*RACE.overrides, ("candidates", "1"))))
+    assert len(standings) == 3
+    assert raced.data == alone.data
+    assert _prior(raced.data) == NO_PRIOR
+
+
+def test_a_start_that_diverges_loses_the_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trial(self: GridSession, arch: object, config: object, budget: float | None, seed: int) -> float:
+        if seed < 2000:
+            raise Diverged("it blew up")
+        return 1e9
+
+    picture, target = _picture(24, 24), Target("bytes", 900)
+    monkeypatch.setattr(GridSession, "trial", trial)
+    raced = encode_pixels(picture, target, RACE)
+    last = encode_pixels(picture, target, replace(RACE, seed=2000, overrides=(*RACE.overrides, ("candidates", "1"))))
+    assert raced.data == last.data
+
+
+def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GridSession, "trial", None)
+    options = replace(RACE, overrides=(*RACE.overrides, ("scratch", "8000")))
+    coded = encode_pixels(_picture(24, 24), Target("bytes", 900), options)
+    assert _prior(coded.data) != NO_PRIOR
+
+
+def test_who_starts_at_random() -> None:
+    long = EncodeOptions(effort=9, arch="grid")
+    assert math.isfinite(grid_settings(long, 512 * 768).scratch)
+    assert grid_settings(long, 512 * 768).candidates > 1
+    assert math.isinf(grid_settings(replace(long, effort=5), 512 * 768).scratch)
+    on_the_clock = replace(long, max_time=60.0)  # which says nothing of how far a fit will come
+    assert math.isinf(grid_settings(on_the_clock, 512 * 768).scratch)
+    assert grid_settings(replace(on_the_clock, overrides=(("scratch", "7"),)), 512 * 768).scratch == 7
+    for kind in (ScalableSession, TiledSession):
+        session = kind(_picture(32, 32), Target("bytes", 900), replace(RACE, effort=9), None, None)
+        assert session.seeds(session.config, 1e6) == [0]
 
 
 def test_a_stack_of_grids_is_encoded_one_by_one() -> None:
