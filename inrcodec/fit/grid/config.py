@@ -10,6 +10,9 @@ from inrcodec.fit.effort import EFFORTS
 
 _STEPS = {1: 60, 2: 150, 3: 300, 4: 600, 5: 1_200, 6: 2_000, 7: 3_400, 8: 6_000, 9: 10_000}
 
+_RANDOM = {9: (55_000.0, 5)}
+"""From how many bits fits start at random, and how many such starts race, where any do."""
+
 _LANDING = {1: 3, 2: 4}
 """Rounds of the landing where they are not the default's."""
 
@@ -78,9 +81,12 @@ ORDINARY = 768 * 512
 _MANY = 8
 """The most that smallness multiplies steps by."""
 
+_CHEAPER = 1.6
+"""Steps without the finest grid in the time of one with it."""
 
-def grid_effort(effort: int, pixels: int = ORDINARY) -> GridConfig:
-    """Settings of an effort level for a picture of so many pixels.
+
+def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False) -> GridConfig:
+    """Settings of an effort level for a picture of so many pixels, with or without the finest grid.
 
     Raises:
         ValueError: not 1 to 9.
@@ -88,5 +94,7 @@ def grid_effort(effort: int, pixels: int = ORDINARY) -> GridConfig:
     if effort not in EFFORTS:
         raise ValueError(f"effort runs from 1 to 9, not {effort}")
     default = GridConfig()
-    steps = round(_STEPS[effort] * min(max(ORDINARY / pixels, 1.0), _MANY))
-    return replace(default, steps=steps, landing=_LANDING.get(effort, default.landing))
+    steps = round(_STEPS[effort] * min(max(ORDINARY / pixels, 1.0), _MANY) * (_CHEAPER if coarse else 1.0))
+    scratch, candidates = _RANDOM.get(effort, (default.scratch, default.candidates))
+    landing = _LANDING.get(effort, default.landing)
+    return replace(default, steps=steps, landing=landing, scratch=scratch, candidates=candidates)

@@ -26,7 +26,7 @@ def guess(header: Header, psnr: float) -> int:
 
 def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     """See :func:`inrcodec.encoder.plan`."""
-    config = grid_settings(options, header.pixels)
+    config = grid_settings(options, target, header.pixels)
     cap = target.cap(header.pixels)
     expected = cap if cap is not None else guess(header, target.value if target.kind == "psnr" else _ANCHOR)
     side = tile_side(options, header.pixels)

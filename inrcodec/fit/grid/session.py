@@ -58,7 +58,7 @@ class GridSession(Session):
         for name in ("layers", "activation", "encoding", "coder", "start"):
             if getattr(self.options, name) != getattr(EncodeOptions, name):
                 raise ValueError(f"--{'from' if name == 'start' else name} is for --arch siren")
-        return grid_settings(self.options, self.header.pixels)
+        return grid_settings(self.options, self.target, self.header.pixels)
 
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""

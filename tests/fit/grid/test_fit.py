@@ -230,6 +230,7 @@ def test_both_engines_take_the_same_way(scene: Scene, optimizer: str) -> None:
 
 def test_more_effort_means_more_steps() -> None:
     steps = [grid_effort(effort).steps for effort in range(1, 10)]
+    assert all(grid_effort(effort, coarse=True).steps > 1.5 * steps[effort - 1] for effort in range(1, 10))
     assert steps == sorted(set(steps))
     with pytest.raises(ValueError, match="effort"):
         grid_effort(10)

@@ -167,13 +167,13 @@ def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.Mon
 
 
 def test_who_starts_at_random() -> None:
-    long = EncodeOptions(effort=9, arch="grid")
-    assert math.isfinite(grid_settings(long, 512 * 768).scratch)
-    assert grid_settings(long, 512 * 768).candidates > 1
-    assert math.isinf(grid_settings(replace(long, effort=5), 512 * 768).scratch)
+    long, target = EncodeOptions(effort=9, arch="grid"), Target("bpp", 0.2)
+    assert math.isfinite(grid_settings(long, target, 512 * 768).scratch)
+    assert grid_settings(long, target, 512 * 768).candidates > 1
+    assert math.isinf(grid_settings(replace(long, effort=5), target, 512 * 768).scratch)
     on_the_clock = replace(long, max_time=60.0)  # which says nothing of how far a fit will come
-    assert math.isinf(grid_settings(on_the_clock, 512 * 768).scratch)
-    assert grid_settings(replace(on_the_clock, overrides=(("scratch", "7"),)), 512 * 768).scratch == 7
+    assert math.isinf(grid_settings(on_the_clock, target, 512 * 768).scratch)
+    assert grid_settings(replace(on_the_clock, overrides=(("scratch", "7"),)), target, 512 * 768).scratch == 7
     for kind in (ScalableSession, TiledSession):
         session = kind(_picture(32, 32), Target("bytes", 900), replace(RACE, effort=9), None, None)
         assert session.seeds(session.config, 1e6) == [0]
