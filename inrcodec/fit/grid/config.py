@@ -38,9 +38,9 @@ class GridConfig(FitConfig):
         stage: of one, the steps that each layer takes, as a part of all.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
-        scratch: budget in bits from which networks start at random, and not at a prior, whose head start long fits end
-            behind. Random starts come to ends that are several percent of the price apart, and the first steps tell:
-            hence ``candidates``.
+        scratch: budget in bits from which networks start at random, with narrow laws, and not at a prior, whose head
+            start long fits end behind. Random starts come to ends that are several percent of the price apart, and the
+            first steps tell: hence ``candidates``.
     """
 
     steps: int = 1_200

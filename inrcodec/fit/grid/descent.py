@@ -27,7 +27,7 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.course import MENDED, Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CHEAPEST, GridSearch
-from inrcodec.fit.grid.model import GridNetworks
+from inrcodec.fit.grid.model import NARROW, GridNetworks
 from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.squeeze import squeeze
@@ -82,8 +82,9 @@ class GridDescent(Course):
     ) -> None:
         self.scene, self.arch, self.config, self.budget, self.seed = scene, arch, config, budget, seed
         device = scene.samples.device
+        scale = NARROW if budget >= config.scratch else 0.0
         self.networks = GridNetworks(
-            arch, scene.mean(), prior=prior, gate_kind=config.gates, droprate=config.droprate, seed=seed
+            arch, scene.mean(), prior=prior, gate_kind=config.gates, droprate=config.droprate, seed=seed, scale=scale
         )
         self.networks.to(device)
         self.weighing = torch.tensor(scene.weighing(arch), device=device)

@@ -11,17 +11,18 @@ from torch import Tensor, nn
 from inrcodec.coding.law import step_code, step_size
 from inrcodec.fit import gates
 from inrcodec.fit.gated import GatedWeights
-from inrcodec.fit.grid.plain import flat_of
+from inrcodec.fit.grid.plain import flat_of, tensors_of
 from inrcodec.fit.rows import TiedWeights
 from inrcodec.fit.soap import Block
 from inrcodec.net.arch import TensorSpec
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR, base_tensors
 
-_NARROW = -4.0
-"""Log-scale of the law that latents start with where there is no prior.
+NARROW = -4.0
+"""Log-scale of the law that latents start with in long fits without a prior.
 
-Wider ones lead to networks that say smooth areas in the finest grid, where three in four latents are not zero.
+Wider ones lead to networks that say smooth areas in the finest grid, where three in four latents are not zero. Short
+fits do not get away from narrow ones.
 """
 
 _STEP = 2.0**-5
@@ -38,6 +39,7 @@ class GridNetworks(GatedWeights):
         gate_kind: ``median``, ``sample`` or ``none``.
         droprate: initial probability of a closed gate.
         seed: of the initialisation and of all noise.
+        scale: log-scale of the law that latents start with where there is no prior.
 
     Attributes:
         base: ``(params,)``, what weights are added to.
@@ -54,6 +56,7 @@ class GridNetworks(GatedWeights):
         gate_kind: str = "none",
         droprate: float = 0.05,
         seed: int = 0,
+        scale: float = 0.0,
     ) -> None:
         super().__init__(arch)
         self.arch, self.prior, self.gate_kind = arch, prior, gate_kind
@@ -63,6 +66,8 @@ class GridNetworks(GatedWeights):
         if prior == NO_PRIOR:
             initial = [initial_tensor(arch, spec, mean, self.generator).reshape(-1) for spec in arch.tensors()]
             self.weights = nn.Parameter(torch.cat(initial))
+            with torch.no_grad():
+                tensors_of(arch, self.weights)["C.bias"][..., -1] = scale
         else:
             self.weights = nn.Parameter(torch.zeros(len(base)))
         start = math.log(step_size(step_code(_STEP)))
@@ -99,8 +104,7 @@ def initial_tensor(arch: GridArch, spec: TensorSpec, mean: Tensor, generator: to
     """Where the fit of a tensor starts.
 
     The synthesiser starts as a SIREN (Sitzmann et al. 2020, section 3.2) whose output is the mean colour and little
-    else; the context model starts with one narrow law for all latents, as Cool-chic's does; filters start as what they
-    are added to.
+    else; the context model starts with one law for all latents, of scale 1; filters start as what they are added to.
 
     Args:
         arch: the architecture.
@@ -117,10 +121,6 @@ def initial_tensor(arch: GridArch, spec: TensorSpec, mean: Tensor, generator: to
     if spec.name == "S.bias":
         bias = uniform(1 / frequency)
         bias[-arch.outputs :] = mean
-        return bias
-    if spec.name == "C.bias":
-        bias = torch.zeros(spec.shape)
-        bias[:, -1] = _NARROW
         return bias
     if spec.name == "S.out":
         return uniform(0.2 * math.sqrt(3.0 / inputs))
