@@ -293,6 +293,10 @@ class Session:
         arch, budget = self._sized(cap)
         return self.descent(arch, self.config, _divisor(budget), self.options.seed if seed is None else seed)
 
+    def alike(self, other: Session) -> bool:  # noqa: ARG002 - networks alone go by the picture's size
+        """Whether fits for the target can go in lock-step with those of another picture of the same size."""
+        return True
+
     def starts(self, cap: int) -> list[int]:
         """The seeds that :meth:`fit` would begin with, of which one goes on."""
         return self.seeds(self.config, self._sized(cap)[1])

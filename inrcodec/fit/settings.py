@@ -10,7 +10,6 @@ from inrcodec.encoder import EncodeOptions, Target, architecture
 from inrcodec.fit.config import FitConfig, SirenConfig
 from inrcodec.fit.effort import effort_config
 from inrcodec.fit.grid.config import GridConfig, grid_effort
-from inrcodec.fit.grid.sizing import lean
 from inrcodec.fit.methods import method
 from inrcodec.recipes import OPTIONS, Recipe, as_text
 
@@ -25,13 +24,18 @@ def siren_settings(options: EncodeOptions) -> SirenConfig:
     return own.override(options.overrides)
 
 
-def grid_settings(options: EncodeOptions, target: Target, pixels: int) -> GridConfig:
+def grid_settings(options: EncodeOptions, pixels: int, *, coarse: bool = False) -> GridConfig:
     """Settings of the fit of latent grids to a picture of so many pixels: those of the effort, of the user.
+
+    Args:
+        options: of the encode.
+        pixels: of the picture.
+        coarse: whether it goes without the finest grid.
 
     Raises:
         ValueError: there is no such setting.
     """
-    config = grid_effort(options.effort, pixels, coarse=lean(pixels, target.cap(pixels)))
+    config = grid_effort(options.effort, pixels, coarse=coarse)
     if options.max_time is not None:  # nobody knows how far the fit will come
         config = replace(config, scratch=math.inf)
     return config.override(options.overrides)
@@ -44,7 +48,7 @@ def settings_of(options: EncodeOptions, target: Target, pixels: int) -> FitConfi
         ValueError: options that make no sense.
     """
     if architecture(options, target, pixels) == "grid":
-        return grid_settings(options, target, pixels)
+        return grid_settings(options, pixels)
     return siren_settings(options)
 
 

@@ -120,6 +120,10 @@ class Together:
         self._company |= {member: (member,) for member in group}  # if this fails, the others go alone
         group = (k, *(member for member in group if member != k))
         ready = {m: self.kinds[m](self.pictures[m], self.target, self.options, observer, self.stop) for m in group}
+        ready = {member: session for member, session in ready.items() if ready[k].alike(session)}
+        others = tuple(member for member in group if member not in ready)
+        self._company |= dict.fromkeys(others, others)
+        group = tuple(ready)
         start = time.monotonic()
         while len(ready) > 1 and not _has_memory_for(list(ready.values())):
             ready = {member: ready[member] for member in group[: len(ready) // 2]}

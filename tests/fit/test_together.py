@@ -21,7 +21,9 @@ from inrcodec.fit.grid.stack import GridStack
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.together import Together, room
 from inrcodec.fit.train import Trainer
+from inrcodec.format.stream import unpack
 from inrcodec.metrics import psnr
+from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
 
@@ -195,6 +197,16 @@ def test_seeds_of_latent_grids_race_together_too(small: list[Pixels], stacked_gr
         assert isinstance(result, Encoded)
         best = replace(options, stack=1, seed=seed, overrides=(*options.overrides, ("candidates", "1")))
         assert result.report.psnr == pytest.approx(encode_pixels(picture, CAP, best).report.psnr, abs=0.2)
+
+
+def test_pictures_that_want_other_grids_do_not_go_together(stacked_grids: list[int]) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    calm = (96 + noise // 64).astype(np.uint8)
+    pictures = [Pixels(noise), Pixels(calm), Pixels(noise[::-1].copy()), Pixels(calm[::-1].copy())]
+    results = encode_stack(pictures, CAP, replace(GRIDS, stack=4))
+    assert stacked_grids == [2, 2]
+    archs = [unpack(data).arch for data in _files(results)]
+    assert [arch.finest for arch in archs if isinstance(arch, GridArch)] == [1, 0, 1, 0]
 
 
 def test_latent_grids_go_together_too(

@@ -8,7 +8,7 @@ from inrcodec.encoder import EncodeOptions, Plan, Target, tile_side
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid
+from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid, lean
 from inrcodec.fit.grid.tiles import COARSEST, SAMPLE_SIDE, SAMPLES, tile_config, tiling
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.container import Header
@@ -26,11 +26,12 @@ def guess(header: Header, psnr: float) -> int:
 
 def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     """See :func:`inrcodec.encoder.plan`."""
-    config = grid_settings(options, target, header.pixels)
     cap = target.cap(header.pixels)
+    coarse = not options.scalable and lean(header.pixels, cap)
+    config = grid_settings(options, header.pixels, coarse=coarse)
     expected = cap if cap is not None else guess(header, target.value if target.kind == "psnr" else _ANCHOR)
     side = tile_side(options, header.pixels)
-    arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST)
+    arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST, coarse=coarse)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
     if not side and config.candidates > 1 and 8 * expected >= config.scratch:

@@ -72,6 +72,10 @@ class ScalableSession(GridSession):
             raise ValueError("--scalable is for --method l0")
         return replace(cast("GridConfig", super().settings()), scratch=math.inf)
 
+    def coarse(self, cap: int | None) -> bool:  # noqa: ARG002 - that of other encodes decides
+        """Whether fits go without the finest grid: no, upper layers want it."""
+        return False
+
     @property
     def adjustable(self) -> bool:
         """Whether a fit can be landed on another cap."""

@@ -22,7 +22,7 @@ from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
 from inrcodec.fit.grid.plan import guess
 from inrcodec.fit.grid.scene import Scene
-from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid, smallest_grid
+from inrcodec.fit.grid.sizing import DEAR, MAX_COARSEST, auto_grid, smallest_grid
 from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
 from inrcodec.fit.settings import grid_settings
@@ -58,11 +58,22 @@ class GridSession(Session):
         for name in ("layers", "activation", "encoding", "coder", "start"):
             if getattr(self.options, name) != getattr(EncodeOptions, name):
                 raise ValueError(f"--{'from' if name == 'start' else name} is for --arch siren")
-        return grid_settings(self.options, self.target, self.header.pixels)
+        return grid_settings(self.options, self.header.pixels)
 
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""
         self.scene = Scene.of(self.pixels, grid_engine(self.options.engine, device.type), device)
+        if self.coarse(self.target.cap(self.header.pixels)):
+            self.config = grid_settings(self.options, self.header.pixels, coarse=True)
+
+    def coarse(self, cap: int | None) -> bool:
+        """Whether fits for a cap go without the finest grid: those to which a bit is dear."""
+        return cap is not None and self._worth(8.0 * cap) > DEAR
+
+    def alike(self, other: Session) -> bool:
+        """Whether fits for the target can go in lock-step with those of another picture."""
+        cap = self.target.cap(self.header.pixels)
+        return isinstance(other, GridSession) and self.coarse(cap) == other.coarse(cap)
 
     @staticmethod
     def restore(state: dict[str, Any]) -> Any:
@@ -147,7 +158,7 @@ class GridSession(Session):
         Raises:
             TargetError: no decoder would take such a file by default.
         """
-        arch = auto_grid(self.header, cap, deepest=self.deepest)
+        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap))
         if cap is not None:
             check_decodable(self.header, arch, cap)
         return arch

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from inrcodec.decoder import View, decode_pixels, probe
-from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack
+from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack, plan
 from inrcodec.errors import TargetError
 from inrcodec.fit.descent import Diverged
 from inrcodec.fit.grid.scalable import ScalableSession
@@ -19,6 +19,7 @@ from inrcodec.fit.grid.tiled import TiledSession
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.stream import unpack
 from inrcodec.metrics import psnr
+from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR
 from inrcodec.pixels import Pixels
 
@@ -115,6 +116,36 @@ def test_time_that_is_up_ends_an_encode_with_a_file() -> None:
     assert coded.report.seconds < 15
 
 
+def _two_kinds() -> tuple[Pixels, Pixels]:
+    """Noise, of which bits are dear, and next to nothing."""
+    noise = np.random.default_rng(1).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    return Pixels(noise), Pixels((96 + noise // 64).astype(np.uint8))
+
+
+def test_where_bits_are_dear_the_finest_grid_is_left_out() -> None:
+    target = Target("bytes", 900)
+    usual = grid_settings(QUICK, 48 * 64).steps
+    for picture, finest in zip(_two_kinds(), (1, 0), strict=True):
+        coded = encode_pixels(picture, target, QUICK)
+        arch = unpack(coded.data).arch
+        assert isinstance(arch, GridArch)
+        assert arch.finest == finest
+        assert GridSession(picture, target, QUICK, None, None).config.steps == (round(1.6 * usual) if finest else usual)
+        assert len(coded.data) <= 900
+    own = replace(QUICK, overrides=(*QUICK.overrides, ("steps", "30")))
+    assert GridSession(_two_kinds()[0], target, own, None, None).config.steps == 30
+    scalable = ScalableSession(_two_kinds()[0], target, replace(QUICK, scalable=True), None, None)
+    assert scalable.config.steps == usual
+
+
+def test_plans_guess_by_the_size_whether_the_finest_grid_is_left_out() -> None:
+    options = EncodeOptions(arch="grid")
+    small, large = (plan(768, 512, 3, Target("bpp", bpp), options) for bpp in (0.1, 0.2))
+    assert small.arch.startswith("grid1-")
+    assert large.arch.startswith("grid0-")
+    assert small.steps == round(1.6 * large.steps)
+
+
 RACE = replace(
     QUICK, overrides=(*QUICK.overrides, ("steps", "30"), ("scratch", "0"), ("candidates", "3"), ("race", "8"))
 )
@@ -167,13 +198,13 @@ def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.Mon
 
 
 def test_who_starts_at_random() -> None:
-    long, target = EncodeOptions(effort=9, arch="grid"), Target("bpp", 0.2)
-    assert math.isfinite(grid_settings(long, target, 512 * 768).scratch)
-    assert grid_settings(long, target, 512 * 768).candidates > 1
-    assert math.isinf(grid_settings(replace(long, effort=5), target, 512 * 768).scratch)
+    long = EncodeOptions(effort=9, arch="grid")
+    assert math.isfinite(grid_settings(long, 512 * 768).scratch)
+    assert grid_settings(long, 512 * 768).candidates > 1
+    assert math.isinf(grid_settings(replace(long, effort=5), 512 * 768).scratch)
     on_the_clock = replace(long, max_time=60.0)  # which says nothing of how far a fit will come
-    assert math.isinf(grid_settings(on_the_clock, target, 512 * 768).scratch)
-    assert grid_settings(replace(on_the_clock, overrides=(("scratch", "7"),)), target, 512 * 768).scratch == 7
+    assert math.isinf(grid_settings(on_the_clock, 512 * 768).scratch)
+    assert grid_settings(replace(on_the_clock, overrides=(("scratch", "7"),)), 512 * 768).scratch == 7
     for kind in (ScalableSession, TiledSession):
         session = kind(_picture(32, 32), Target("bytes", 900), replace(RACE, effort=9), None, None)
         assert session.seeds(session.config, 1e6) == [0]
