@@ -318,6 +318,14 @@ class Steps(Protocol):
         """One more."""
 
 
+def begin(descent: Steps, count: int, stop: Callable[[], bool]) -> None:
+    """Take the first steps of a fit, or of several in lock-step, unless told to stop."""
+    for _ in range(count):
+        if stop():
+            return
+        descent.step()
+
+
 def advance(
     descent: Steps,
     *,

@@ -281,17 +281,17 @@ class Session:
         self.steps += fitted.steps
         search = Search(self.canvas, fitted)
         stream = self._stream(fitted.arch, search.pack(search.symbols))
-        return Candidate.of(self.pixels, stream, len(pack(stream)), fitted)
+        return Candidate.of(self.pixels, stream, len(stream.data), fitted)
 
-    def trainer(self, cap: int, seed: int | None = None) -> Trainer:
+    def trainer(self, cap: int, seed: int) -> Trainer:
         """The fit that :meth:`fit` begins with, for those who carry it out in its place.
 
         Args:
             cap: bytes the file may take.
-            seed: one of :meth:`seeds`; that of the options, if left out.
+            seed: one of :meth:`starts`.
         """
         arch, budget = self._sized(cap)
-        return self.descent(arch, self.config, _divisor(budget), self.options.seed if seed is None else seed)
+        return self.descent(arch, self.config, _divisor(budget), seed)
 
     def alike(self, other: Session) -> bool:  # noqa: ARG002 - networks alone go by the picture's size
         """Whether fits for the target can go in lock-step with those of another picture of the same size."""

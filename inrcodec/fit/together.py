@@ -14,7 +14,7 @@ import torch
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, has_extras
 from inrcodec.fit.architectures import session_of
 from inrcodec.fit.config import SIREN_ONLY
-from inrcodec.fit.descent import Diverged, advance
+from inrcodec.fit.descent import Diverged, advance, begin
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.engine import GridEngine, grid_engine
@@ -217,10 +217,7 @@ def _race(lead: Session, sessions: Sequence[Session], cap: int) -> list[int]:
 def _standings(stack: GridStack, lead: Session) -> list[float]:
     """How fits stand after the first steps of all."""
     with contextlib.suppress(Diverged):
-        for _ in range(lead.config.race):
-            if lead.stopped():
-                break
-            stack.step()
+        begin(stack, lead.config.race, lead.stopped)
         stack.lane.release()
     return [math.inf if k in stack.failed else member.standing() for k, member in enumerate(stack.members)]
 

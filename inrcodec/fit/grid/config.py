@@ -70,6 +70,10 @@ class GridConfig(FitConfig):
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
     stage: float = 0.7
 
+    def at_random(self, bits: float) -> bool:
+        """Whether networks of a fit with such a budget start at random."""
+        return bits >= self.scratch
+
     def pinned(self, bits: float) -> GridConfig:
         """The same for fits of parts of a whole, whose bits decide about hidden layers, and not those of the part."""
         return replace(self, outer=0.0 if bits >= self.outer else math.inf)

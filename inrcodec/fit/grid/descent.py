@@ -82,7 +82,7 @@ class GridDescent(Course):
     ) -> None:
         self.scene, self.arch, self.config, self.budget, self.seed = scene, arch, config, budget, seed
         device = scene.samples.device
-        scale = NARROW if budget >= config.scratch else 0.0
+        scale = NARROW if config.at_random(budget) else 0.0
         self.networks = GridNetworks(
             arch, scene.mean(), prior=prior, gate_kind=config.gates, droprate=config.droprate, seed=seed, scale=scale
         )

@@ -34,7 +34,7 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST, coarse=coarse)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
-    if not side and config.candidates > 1 and 8 * expected >= config.scratch:
+    if not side and config.candidates > 1 and config.at_random(8 * expected):
         seconds *= 1 + config.candidates * config.race / config.steps
     seconds *= 1 if cap is not None else 3
     if options.max_time is not None:

@@ -13,6 +13,7 @@ from inrcodec.fit.bisection import bracket
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
+from inrcodec.fit.descent import begin
 from inrcodec.fit.engine import reference
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid.config import GridConfig
@@ -64,7 +65,8 @@ class GridSession(Session):
         """Put the picture in the form that fits take."""
         self.scene = Scene.of(self.pixels, grid_engine(self.options.engine, device.type), device)
         if self.coarse(self.target.cap(self.header.pixels)):
-            self.config = grid_settings(self.options, self.header.pixels, coarse=True)
+            longer = grid_settings(self.options, self.header.pixels, coarse=True)
+            self.config = replace(self.config, steps=longer.steps)
 
     def coarse(self, cap: int | None) -> bool:
         """Whether fits for a cap go without the finest grid: those to which a bit is dear."""
@@ -179,7 +181,7 @@ class GridSession(Session):
         """A fit that is about to begin."""
         assert budget is not None
         settings = cast("GridConfig", config)
-        prior = self._prior(arch, budget) if budget < settings.scratch else NO_PRIOR
+        prior = NO_PRIOR if settings.at_random(budget) else self._prior(arch, budget)
         return GridDescent(self.scene, arch, settings, budget, seed, prior)
 
     def _prior(self, arch: GridArch, budget: float) -> int:
@@ -190,15 +192,12 @@ class GridSession(Session):
 
     def entrants(self, config: FitConfig, budget: float | None) -> int:
         """How many seeds start: one where there is a prior, as all would come to the same end."""
-        return config.candidates if budget is not None and budget >= cast("GridConfig", config).scratch else 1
+        return config.candidates if budget is not None and cast("GridConfig", config).at_random(budget) else 1
 
     def trial(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> float:
         """How a fit stands after the first steps of all."""
         descent: GridDescent = self.descent(arch, config, budget, seed)
-        for _ in range(config.race):
-            if self.stopped():
-                break
-            descent.step()
+        begin(descent, config.race, self.stopped)
         return descent.standing()
 
     def _budget(self, arch: GridArch, cap: int) -> float:

@@ -28,7 +28,6 @@ bpp), kodim23 0.34 and 0.15 at 0.0067 and 0.0025; kodim15 and kodim23 lost 0.5 a
 _LEAN = 0.12
 """Bits a pixel below which a bit is that dear in the usual picture."""
 
-
 _MAX_FINEST = 3
 
 
