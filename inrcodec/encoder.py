@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from inrcodec.errors import InrError, TargetError
-from inrcodec.fit.config import SIREN_ONLY
+from inrcodec.fit.config import SIREN_ONLY, FitConfig
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
@@ -232,10 +232,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Encoded:
-    """The bytes of a file and the story of how they came about."""
+    """The bytes of a file and the story of how they came about.
+
+    Attributes:
+        config: settings of the fit; some are chosen by the picture.
+    """
 
     data: bytes
     report: Report
+    config: FitConfig
 
 
 @dataclass(frozen=True)

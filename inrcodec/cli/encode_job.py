@@ -202,7 +202,7 @@ def finish_job(
         from inrcodec.fit.settings import resolved
         from inrcodec.recipes import write
 
-        used = resolved(request.recipe, request.target, request.options, loaded.pixels.count)
+        used = resolved(request.recipe, request.target, request.options, coded.config)
         atomic_write(recipe_path(job.dest), write(used).encode(), request.force)
     _tell(console, request, job, loaded, coded.report, reports)
     report = coded.report

@@ -87,7 +87,7 @@ class Encode:
         report = _report(coded.report, data, cap, time.monotonic() - start, pixels, extras)
         if self.options.verify:
             self._check(data, report)
-        return Encoded(data, report)
+        return Encoded(data, report, coded.config)
 
     def plan(self) -> Plan:
         """See :func:`inrcodec.encoder.plan_pixels`.

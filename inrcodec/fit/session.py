@@ -142,7 +142,7 @@ class Session:
         if self.options.verify:
             self.teller.tell("check", 0, 1)
             best.check(self.pixels)
-        return Encoded(best.data, self._report(best, cap))
+        return Encoded(best.data, self._report(best, cap), self.config)
 
     def search(self, cap: int | None) -> Candidate:
         """The file that is asked for.

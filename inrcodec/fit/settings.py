@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import fields, replace
 
-from inrcodec.encoder import EncodeOptions, Target, architecture
+from inrcodec.encoder import EncodeOptions, Target
 from inrcodec.fit.config import FitConfig, SirenConfig
 from inrcodec.fit.effort import effort_config
 from inrcodec.fit.grid.config import GridConfig, grid_effort
@@ -41,17 +41,6 @@ def grid_settings(options: EncodeOptions, pixels: int, *, coarse: bool = False) 
     return config.override(options.overrides)
 
 
-def settings_of(options: EncodeOptions, target: Target, pixels: int) -> FitConfig:
-    """Settings of the fit that encodes a picture of so many pixels.
-
-    Raises:
-        ValueError: options that make no sense.
-    """
-    if architecture(options, target, pixels) == "grid":
-        return grid_settings(options, pixels)
-    return siren_settings(options)
-
-
 def check_overrides(overrides: Iterable[tuple[str, str]]) -> None:
     """See whether settings exist, of a network alone or of latent grids, and have the right kind.
 
@@ -63,16 +52,15 @@ def check_overrides(overrides: Iterable[tuple[str, str]]) -> None:
         (SirenConfig() if pair[0] in alone else GridConfig()).override([pair])
 
 
-def resolved(recipe: Recipe, target: Target, options: EncodeOptions, pixels: int) -> Recipe:
+def resolved(recipe: Recipe, target: Target, options: EncodeOptions, config: FitConfig) -> Recipe:
     """The recipe that says all of what an encode was done with, every default spelled out.
 
     Args:
         recipe: what it began with.
         target: what was asked for.
         options: what a recipe became with the user's own.
-        pixels: of the picture.
+        config: settings of the fit; see :class:`inrcodec.encoder.Encoded`.
     """
-    config = settings_of(options, target, pixels)
     used = {name: getattr(options, name) for name in OPTIONS if getattr(options, name) is not None}
     settings = tuple((f.name, as_text(getattr(config, f.name))) for f in fields(config))
     asked = f"{recipe.source}; used for {target.value:g} {target.kind}"

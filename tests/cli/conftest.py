@@ -83,6 +83,7 @@ def coded(tmp_path: Path, coded_bytes: bytes) -> Path:
 def fake_encoder(monkeypatch: pytest.MonkeyPatch, coded_bytes: bytes) -> list[tuple[Any, Any, Any]]:
     """Put a stand-in in the encoder's place that returns at once; the list fills with what it was asked."""
     from inrcodec import encoder
+    from inrcodec.fit.settings import grid_settings, siren_settings
 
     calls: list[tuple[Any, Any, Any]] = []
 
@@ -97,7 +98,9 @@ def fake_encoder(monkeypatch: pytest.MonkeyPatch, coded_bytes: bytes) -> list[tu
             seconds=65.0, arch="siren 2x8", method=options.method, effort=options.effort, seed=options.seed, params=123,
             kept=100, steps=20, interrupted=bool(stop and stop()),
         )  # fmt: skip
-        return encoder.Encoded(coded_bytes, report)
+        grids = encoder.architecture(options, target, pixels.count) == "grid"
+        config = grid_settings(options, pixels.count) if grids else siren_settings(options)
+        return encoder.Encoded(coded_bytes, report, config)
 
     monkeypatch.setattr(encoder, "encode_pixels", encode_pixels)
     return calls

@@ -128,9 +128,11 @@ def test_a_file_to_start_from(run: Run, photo: Path, coded: Path, fake_encoder: 
     assert fake_encoder[0][2].start == coded.read_bytes()
 
 
-@pytest.mark.parametrize("setting", ["latent_lr=0.02", "structured=true", "steps=5"])
-def test_settings_of_either_architecture(run: Run, photo: Path, fake_encoder: Calls, setting: str) -> None:
-    assert run("encode", photo, "--set", setting) == 0
+@pytest.mark.parametrize(
+    ("arch", "setting"), [("grid", "latent_lr=0.02"), ("auto", "structured=true"), ("auto", "steps=5")]
+)
+def test_settings_of_either_architecture(run: Run, photo: Path, fake_encoder: Calls, arch: str, setting: str) -> None:
+    assert run("encode", photo, "--arch", arch, "--set", setting) == 0
     assert fake_encoder[0][2].overrides == (tuple(setting.split("=")),)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from inrcodec.encoder import EncodeOptions, Target
 from inrcodec.fit.methods import kind_of, method
-from inrcodec.fit.settings import resolved, settings_of
+from inrcodec.fit.settings import grid_settings, resolved, siren_settings
 from inrcodec.format.container import Header
 from inrcodec.recipes import load, names, parse, write
 
@@ -26,7 +26,7 @@ def test_every_recipe_is_one_that_encodes_can_follow(name: str) -> None:
     assert recipe.source
     for bpp in (None, *(bpp for bpp, _ in recipe.targets)):
         options = _options(name, bpp)
-        assert settings_of(options, Target("bpp", bpp or 0.3), KODAK.pixels).steps > 0
+        assert siren_settings(options).steps > 0
         assert kind_of(options).hidden
         assert method(options.method).size(KODAK, 15_000, options).params > 0
 
@@ -87,15 +87,16 @@ def test_unknown_names_are_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["coin", "struempler-basic"])
 def test_what_was_used_is_a_recipe_that_says_it_all(name: str) -> None:
     target, options = Target("bpp", 0.15), _options(name, 0.15)
-    used = resolved(load(name), target, options, KODAK.pixels)
+    used = resolved(load(name), target, options, siren_settings(options))
     again = parse(name, write(used))
     assert again == used
     back = replace(EncodeOptions(overrides=again.settings), **again.at(0.15))
-    assert settings_of(back, target, KODAK.pixels) == settings_of(options, target, KODAK.pixels)
+    assert siren_settings(back) == siren_settings(options)
     assert (back.layers, back.encoding) == (options.layers, options.encoding)
 
 
 def test_settings_of_grids_are_told_too() -> None:
-    used = resolved(parse("mine", ""), Target("bpp", 0.3), EncodeOptions(), KODAK.pixels)
+    options = EncodeOptions()
+    used = resolved(parse("mine", ""), Target("bpp", 0.3), options, grid_settings(options, KODAK.pixels))
     assert "latent_lr" in dict(used.settings)
     assert parse("mine", write(used)) == used
