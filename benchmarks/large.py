@@ -7,7 +7,8 @@ process of its own. One line for each size:
 
 - ``encode_mb``, ``decode_mb``: the largest resident memory of these processes, in MiB;
 - ``seams``: mean squared error within 4 pixels of a seam, over that of pixels 8 to 40 away from one; tiles are of the
-  fit, the file has none. ``nan`` for a picture that was fitted whole.
+  fit, the file has none. Seams where photographs meet within these 40 pixels do not count, as there is more to draw
+  on one side of them than on the other. ``nan`` for a picture that was fitted whole.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ BESIDE = 8, 40
 """From and to how many pixels away from a seam others are compared with: of the same picture content, by and large."""
 
 OFFSET = 131
-"""Pixels of the first photographs that are cut off above and to the left, so that seams are not where they meet."""
+"""Pixels of the first photographs that are cut off above and to the left, so that few seams are where they meet."""
 
 Row = dict[str, str]
 
@@ -68,12 +69,12 @@ def measure(megapixels: float, options: argparse.Namespace) -> Row:
     """One line of the table."""
     with tempfile.TemporaryDirectory() as folder:
         source, coded, drawn = (f"{folder}/{name}" for name in ("picture.png", "picture.inr", "drawn.png"))
-        child("large.paste", megapixels=megapixels, pictures=options.pictures, out=source)
+        joints = child("large.paste", megapixels=megapixels, pictures=options.pictures, out=source)
         wish = ["--bpp", f"{options.bpp:g}", "--effort", str(options.effort), "--tile", options.tile, "--json"]
         encoded = run(["encode", source, "-o", coded, *wish, "-q"])
         decoded = run(["decode", coded, "-o", drawn, "-q"])
         report = json.loads(encoded["out"])
-        found = child("large.seams", source=source, drawn=drawn, tile=options.tile)
+        found = child("large.seams", source=source, drawn=drawn, tile=options.tile, joints=joints)
     return {
         "megapixels": f"{megapixels:g}",
         "width": str(found["width"]),
@@ -121,8 +122,12 @@ def versions() -> list[str]:
     return [f"{name}: {head[name]}" for name in ("commit", "date", "versions", "machine")]
 
 
-def paste(megapixels: float, pictures: str | None, out: str) -> None:
-    """Write a picture of so many megapixels, four by three, of photographs side by side."""
+def paste(megapixels: float, pictures: str | None, out: str) -> list[list[int]]:
+    """Write a picture of so many megapixels, four by three, of photographs side by side.
+
+    Returns:
+        The rows and the columns at which photographs meet.
+    """
     import numpy as np
     from PIL import Image
 
@@ -133,6 +138,7 @@ def paste(megapixels: float, pictures: str | None, out: str) -> None:
     height = round(megapixels * 1e6 / width)
     paths = resolve([pictures or "kodak"])
     canvas = np.empty((height, width, 3), np.uint8)
+    joints: tuple[set[int], set[int]] = set(), set()
     top, number = -OFFSET, 0
     while top < height:
         left, deep = -OFFSET, 0
@@ -144,12 +150,22 @@ def paste(megapixels: float, pictures: str | None, out: str) -> None:
             part = photo[max(0, -top) : height - top, max(0, -left) : width - left]
             canvas[max(0, top) :, max(0, left) :][: part.shape[0], : part.shape[1]] = part
             left, deep, number = left + photo.shape[1], max(deep, photo.shape[0]), number + 1
+            joints[1].add(left)
         top += deep
+        joints[0].add(top)
     Image.fromarray(canvas).save(out)
+    return [sorted(meet) for meet in joints]
 
 
-def seams(source: str, drawn: str, tile: str) -> dict[str, Any]:
-    """Size of a picture, its tiles, and the error at their seams as a multiple of that beside them."""
+def seams(source: str, drawn: str, tile: str, joints: Sequence[Sequence[int]] = ((), ())) -> dict[str, Any]:
+    """Size of a picture, its tiles, and the error at their seams as a multiple of that beside them.
+
+    Args:
+        source: the picture.
+        drawn: what came of it.
+        tile: as encode takes it.
+        joints: rows and columns next to which seams do not count.
+    """
     import numpy as np
 
     from inrcodec.cli.values import tile as side_of
@@ -161,10 +177,14 @@ def seams(source: str, drawn: str, tile: str) -> dict[str, Any]:
     height, width = one.shape[:2]
     side = tile_side(EncodeOptions(tile=side_of(tile)), height * width)
     tiles = tiling(width, height, side, 1 << COARSEST) if side else ()
-    edges = {part.core.top for part in tiles}, {part.core.left for part in tiles}
+    starts = {part.core.top for part in tiles}, {part.core.left for part in tiles}
+    edges = [
+        [edge for edge in own - {0} if all(abs(edge - joint) > BESIDE[1] for joint in meet)]
+        for own, meet in zip(starts, joints, strict=True)
+    ]
     away = [
-        np.min([np.abs(np.arange(length) + 0.5 - edge) for edge in starts - {0}] or [np.full(length, np.inf)], 0)
-        for length, starts in zip((height, width), edges, strict=True)
+        np.min([np.abs(np.arange(length) + 0.5 - edge) for edge in own] or [np.full(length, np.inf)], 0)
+        for length, own in zip((height, width), edges, strict=True)
     ]
     sums, counts = [0.0, 0.0], [0, 0]
     for y in range(height):

@@ -22,12 +22,13 @@ def _folder(path: Path) -> Path:
 
 
 def test_photographs_lie_side_by_side_from_corner_to_corner(tmp_path: Path) -> None:
-    paste(0.48, str(_folder(tmp_path)), str(tmp_path / "large.png"))
+    joints = paste(0.48, str(_folder(tmp_path)), str(tmp_path / "large.png"))
     drawn = np.asarray(Image.open(tmp_path / "large.png"))
     assert drawn.shape == (600, 800, 3)
     assert drawn[0, 0, 0] == 60
     assert drawn[0, 300 - OFFSET - 1, 0] == 60
     assert drawn[0, 300 - OFFSET, 0] == 120
+    assert [meet[0] for meet in joints] == [200 - OFFSET, 300 - OFFSET]
 
 
 @pytest.mark.parametrize(("worse", "ratio"), [(False, 1.0), (True, 4.0)])
@@ -40,6 +41,11 @@ def test_seams_are_compared_with_what_is_beside_them(tmp_path: Path, worse: bool
         Image.fromarray(array).save(path)
     found = seams(paths[0], paths[1], tile="128")
     assert (found["tiles"], found["seams"]) == (4, pytest.approx(ratio))
+    if worse:  # only along a row: that counts, unless photographs meet there
+        drawn[:124, 124:132] = drawn[132:, 124:132] = 102
+        Image.fromarray(drawn).save(paths[1])
+        assert seams(paths[0], paths[1], "128", joints=[[160], []])["seams"] == pytest.approx(1.0)
+        assert seams(paths[0], paths[1], "128", joints=[[169], []])["seams"] > 2
 
 
 def test_a_picture_is_coded_measured_and_written_down(tmp_path: Path) -> None:
