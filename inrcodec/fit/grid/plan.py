@@ -34,8 +34,11 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST, coarse=coarse)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
-    if not side and config.candidates > 1 and config.at_random(8 * expected):
+    alone = not side and not options.scalable  # others start at a prior
+    if alone and config.candidates > 1 and config.at_random(8 * expected):
         seconds *= 1 + config.candidates * config.race / config.steps
+    if options.scalable:  # a fit of all bytes, the base, and a layer for every rung and for the end
+        seconds *= config.stage * (len(config.rungs) + 2)
     seconds *= 1 if cap is not None else 3
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)

@@ -146,6 +146,16 @@ def test_plans_guess_by_the_size_whether_the_finest_grid_is_left_out() -> None:
     assert small.steps == round(1.6 * large.steps)
 
 
+def test_plans_of_scalable_files_count_the_fits_and_no_race() -> None:
+    options = EncodeOptions(arch="grid")
+    for effort in (5, 9):
+        single, layered = (
+            plan(768, 512, 3, Target("bpp", 0.6), replace(options, effort=effort, scalable=scalable))
+            for scalable in (False, True)
+        )
+        assert 2 < layered.seconds / single.seconds < (3 if effort == 5 else 2.6)
+
+
 RACE = replace(
     QUICK, overrides=(*QUICK.overrides, ("steps", "30"), ("scratch", "0"), ("candidates", "3"), ("race", "8"))
 )
