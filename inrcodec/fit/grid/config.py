@@ -10,7 +10,7 @@ from inrcodec.fit.effort import EFFORTS
 
 _STEPS = {1: 60, 2: 150, 3: 300, 4: 600, 5: 1_200, 6: 2_000, 7: 3_400, 8: 6_000, 9: 10_000}
 
-_RANDOM = {9: (55_000.0, 5)}
+_RANDOM = {8: (30_000.0, 3), 9: (30_000.0, 5)}
 """From how many bits fits start at random, and how many such starts race, where any do."""
 
 _LANDING = {1: 3, 2: 4}
@@ -41,6 +41,7 @@ class GridConfig(FitConfig):
         scratch: budget in bits from which networks start at random, with narrow laws, and not at a prior, whose head
             start long fits end behind. Random starts come to ends that are several percent of the price apart, and the
             first steps tell: hence ``candidates``.
+        narrow: budget in bits below which networks that start at random are narrow, as each of their weights is dear.
     """
 
     steps: int = 1_200
@@ -66,6 +67,7 @@ class GridConfig(FitConfig):
     headroom: float = 0.12
     outer: float = 55_000.0
     scratch: float = math.inf
+    narrow: float = 100_000.0
     coarser: float = 0.5
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
     stage: float = 0.7
@@ -73,6 +75,10 @@ class GridConfig(FitConfig):
     def at_random(self, bits: float) -> bool:
         """Whether networks of a fit with such a budget start at random."""
         return bits >= self.scratch
+
+    def narrowed(self, bits: float) -> bool:
+        """Whether networks of a fit with such a budget are narrow."""
+        return self.at_random(bits) and bits < self.narrow
 
     def pinned(self, bits: float) -> GridConfig:
         """The same for fits of parts of a whole, whose bits decide about hidden layers, and not those of the part."""

@@ -31,10 +31,11 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     config = grid_settings(options, header.pixels, coarse=coarse)
     expected = cap if cap is not None else guess(header, target.value if target.kind == "psnr" else _ANCHOR)
     side = tile_side(options, header.pixels)
-    arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST, coarse=coarse)
+    alone = not side and not options.scalable  # others start at a prior
+    narrow = alone and config.narrowed(8 * expected)
+    arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST, coarse=coarse, narrow=narrow)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
-    alone = not side and not options.scalable  # others start at a prior
     if alone and config.candidates > 1 and config.at_random(8 * expected):
         seconds *= 1 + config.candidates * config.race / config.steps
     if options.scalable:  # a fit of all bytes, the base, and a layer for every rung and for the end

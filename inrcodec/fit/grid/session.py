@@ -160,7 +160,8 @@ class GridSession(Session):
         Raises:
             TargetError: no decoder would take such a file by default.
         """
-        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap))
+        narrow = cap is not None and cast("GridConfig", self.config).narrowed(8.0 * cap)
+        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap), narrow=narrow)
         if cap is not None:
             check_decodable(self.header, arch, cap)
         return arch

@@ -30,6 +30,13 @@ _LEAN = 0.12
 
 _MAX_FINEST = 3
 
+NARROW_WIDTHS = (16, 16)
+"""Of the hidden layers of narrow networks, both of them.
+
+At 0.1 bpp, 4,000 steps, kodim23 came to 32.61 dB with them and to 32.32 from a prior, kodim20 to 31.16 either way; a
+synthesiser of one layer 0.1 less. At twice the bits a weight they are as good as wide ones, and cheaper (crops).
+"""
+
 
 def lean(pixels: int, cap: int | None) -> bool:
     """Whether a file of ``cap`` bytes would go without the finest grid, of a picture that nobody has looked at."""
@@ -37,7 +44,13 @@ def lean(pixels: int, cap: int | None) -> bool:
 
 
 def auto_grid(
-    header: Header, cap: int | None = None, refinements: int = 0, deepest: int = MAX_COARSEST, *, coarse: bool = False
+    header: Header,
+    cap: int | None = None,
+    refinements: int = 0,
+    deepest: int = MAX_COARSEST,
+    *,
+    coarse: bool = False,
+    narrow: bool = False,
 ) -> GridArch:
     """A modulated SIREN for a picture: that of the priors, with grids up to where there is next to nothing left.
 
@@ -50,12 +63,15 @@ def auto_grid(
         refinements: layers above the base of a scalable file.
         deepest: octave of the coarsest grid at most.
         coarse: whether the finest grid is left out.
+        narrow: whether networks are narrow, which no prior is.
     """
     side, coarsest = min(header.width, header.height), 0
     while coarsest < deepest and side >> (coarsest + 1) >= _SMALLEST_SIDE:
         coarsest += 1
     finest = int(coarse and coarsest > 1)
     arch = replace(PRIOR_ARCH, finest=finest, coarsest=coarsest, outputs=header.channels, filtered=True)
+    if narrow:
+        arch = replace(arch, context=NARROW_WIDTHS, hidden=NARROW_WIDTHS)
     while cap is not None and arch.finest < min(coarsest, _MAX_FINEST):
         layered = LayeredArch.over(arch, refinements) if refinements else arch
         if decodable(header, layered, cap):

@@ -162,7 +162,7 @@ RACE = replace(
 
 
 def _prior(data: bytes) -> int:
-    return unpack(data).weights.prior  # type: ignore[union-attr]
+    return unpack(data).weights.prior
 
 
 def test_of_random_starts_the_one_that_is_ahead_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +205,18 @@ def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.Mon
     options = replace(RACE, overrides=(*RACE.overrides, ("scratch", "8000")))
     coded = encode_pixels(_picture(24, 24), Target("bytes", 900), options)
     assert _prior(coded.data) != NO_PRIOR
+
+
+def test_small_files_that_start_at_random_have_narrow_networks() -> None:
+    for narrow, width in ((1e9, 16), (0.0, 24)):
+        options = replace(RACE, overrides=(*RACE.overrides, ("narrow", str(narrow))))
+        arch = unpack(encode_pixels(_picture(24, 24), Target("bytes", 900), options).data).arch
+        assert isinstance(arch, GridArch)
+        assert arch.context == arch.hidden == (width, width)
+    from_a_prior = unpack(encode_pixels(_picture(24, 24), Target("bytes", 900), QUICK).data).arch
+    assert from_a_prior.hidden == (24, 24)
+    small, large = (plan(768, 512, 3, Target("bpp", bpp), EncodeOptions(effort=9)) for bpp in (0.1, 0.4))
+    assert small.params < 0.6 * large.params
 
 
 def test_who_starts_at_random() -> None:
