@@ -162,7 +162,7 @@ RACE = replace(
 
 
 def _prior(data: bytes) -> int:
-    return unpack(data).weights.prior
+    return unpack(data).weights.prior  # type: ignore[union-attr]
 
 
 def test_of_random_starts_the_one_that_is_ahead_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
