@@ -1,7 +1,8 @@
 """What the tiles of a picture may cost: one price of a bit for all of them, moved a little as the bytes run out.
 
 At one price every tile takes the bits that serve the picture best. What it comes to is foretold by classic codecs' own
-curves of each tile (see :mod:`inrcodec.image.yardstick`), corrected by what tiles took so far.
+curves of each tile (see :mod:`inrcodec.image.yardstick`), corrected by what samples took in a rehearsal, and tiles so
+far.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _HALVINGS = 40
 """Of the logarithm of a price, or of bits."""
 
 _SWING = 3.0
-"""The most that the price moves away from that of the networks' fit."""
+"""The most that the price moves away from where it is known to be about right."""
 
 _LOWEST, _HIGHEST = 1e-6, 64.0
 """Bits a pixel that a tile could take."""
@@ -53,7 +54,7 @@ class Allowance:
     """The bits that are left, and the price that spends them.
 
     Args:
-        price: of the networks' fit: squared error, summed over pixels, that a bit is worth.
+        price: squared error, summed over pixels, that a bit is worth, as far as is known.
         bits: that all tiles may take together; None for whatever they take at that price.
         outlays: of the tiles, in their order.
 
@@ -64,15 +65,19 @@ class Allowance:
 
     def __init__(self, price: float, bits: float | None, outlays: Sequence[Outlay]) -> None:
         self.first, self.left, self.outlays = price, bits, tuple(outlays)
-        # The networks' fit was of samples from everywhere: it is believed as much as a tile.
-        self._expected = sum(outlay.bits(price) for outlay in outlays) / len(outlays)
-        self._taken = self._expected if bits is None else bits / len(outlays)
+        self._expected = self._taken = 0.0
         self.done = 0
         self.last = price
 
+    def rehearsed(self, outlay: Outlay, price: float, bits: float) -> None:
+        """Note what samples of the whole took at a price, and what price that makes right for all tiles."""
+        self._expected, self._taken = outlay.bits(price), bits
+        self.first = price
+        self.last = self.first = self.price()
+
     def price(self) -> float:
         """The price for the next tile, and as it looks for all that follow."""
-        if self.left is None:
+        if self.left is None or not self._taken:
             return self.first
         left, ends = self.left, (self.first / _SWING, self.first * _SWING)
         low, high = bracket(*ends, lambda price: self._foreseen(price) > left, _HALVINGS, geometric=True)

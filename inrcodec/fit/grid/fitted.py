@@ -27,6 +27,8 @@ class FittedGrid:
         multiplier: price of the budget at the end, -dlnMSE/dlnbits.
         steps: optimiser steps taken.
         prior: code of what the weights are measured from.
+        growth: all weights at equal parts of the fit, ``(moments, params)``, where they were noted; see
+            :mod:`inrcodec.fit.grid.growth`.
     """
 
     arch: GridArch
@@ -36,6 +38,7 @@ class FittedGrid:
     multiplier: float
     steps: int
     prior: int = NO_PRIOR
+    growth: NDArray[np.float32] | None = None
 
     @property
     def digest(self) -> str:
@@ -52,6 +55,7 @@ class FittedGrid:
             "multiplier": self.multiplier,
             "steps": self.steps,
             "prior": self.prior,
+            "growth": None if self.growth is None else torch.from_numpy(self.growth),
         }
 
     @classmethod
@@ -63,5 +67,9 @@ class FittedGrid:
         weights, latents = state["weights"].numpy(), state["latents"].numpy()
         codes = tuple(state["step_codes"])
         prior = state.get("prior", NO_PRIOR)
+        growth = state.get("growth")
         kind = LayeredArch if "refinements" in fields else GridArch
-        return cls(kind(**fields), weights, codes, latents, state["multiplier"], state["steps"], prior)
+        return cls(
+            kind(**fields), weights, codes, latents, state["multiplier"], state["steps"], prior,
+            None if growth is None else growth.numpy(),
+        )  # fmt: skip

@@ -60,4 +60,5 @@ def tiled_seconds(arch: GridArch, config: GridConfig, header: Header, side: int)
     tiles = tiling(header.width, header.height, side, 1 << arch.coarsest)
     shorter = tile_config(config)
     seen = [Header(tile.seen.right - tile.seen.left, tile.seen.bottom - tile.seen.top) for tile in tiles]
-    return expected_seconds(arch, config, sampled) + sum(expected_seconds(arch, shorter, part) for part in seen)
+    samples = expected_seconds(arch, config, sampled) + expected_seconds(arch, shorter, sampled)  # and a rehearsal
+    return samples + sum(expected_seconds(arch, shorter, part) for part in seen)

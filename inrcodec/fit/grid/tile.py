@@ -1,4 +1,4 @@
-"""The fit of a tile: latents alone, at a price, under networks that are what they will be in the file.
+"""The fit of a tile: latents alone, at a price, under networks that will soon be what they are in the file.
 
 Latents of other tiles that are decided stay as they are, and the picture around the tile is looked at: what a latent
 does beyond its tile counts as much as what it does within. So tiles need no overlap in the file, and have no seams.
@@ -19,6 +19,7 @@ from inrcodec.fit.descent import Diverged
 from inrcodec.fit.grid.config import ORDINARY, GridConfig
 from inrcodec.fit.grid.course import falling, rounded, softness
 from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.growth import Growth
 from inrcodec.fit.grid.landing import CAUTION, GridSearch, Ints, Moves, weight_symbols
 from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.plain import flat_of
@@ -158,7 +159,7 @@ class TileDescent:
         self.fixed = torch.from_numpy(symbols.astype(np.float32)).to(device)
         self.free = torch.from_numpy(~site.fixed(planes)).to(device)
         self.own = site.own(planes)
-        self.flat = flat_of(site.arch, weight_symbols(networks).dequantize()).to(device)
+        self.growth = Growth(networks, flat_of(site.arch, weight_symbols(networks).dequantize()).to(device))
         self.latents = nn.Parameter(torch.zeros(len(symbols), device=device))
         self.bank = NoiseBank(len(symbols), seed, device)
         self.adam = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas)
@@ -180,9 +181,9 @@ class TileDescent:
         how, noise = softness(config, t), self.bank.stretch(self.done).clone()
         self.adam.param_groups[0]["lr"] = config.latent_lr * falling(t, config.latent_floor)
         soft = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
-        latents = torch.where(self.free, soft, self.fixed)
-        bits = self.scene.bits(self.arch, self.flat, latents)
-        mse = self.scene.mse(self.arch, self.flat, latents)
+        latents, flat = torch.where(self.free, soft, self.fixed), self.growth.at(t)
+        bits = self.scene.bits(self.arch, flat, latents)
+        mse = self.scene.mse(self.arch, flat, latents)
         # Adam does not mind how large a loss is, as long as gradients are not as small as what it adds to their roots.
         loss = (mse * self.pixels + config.price * bits) / (config.price * ORDINARY)
         self.latents.grad = torch.autograd.grad(loss, self.latents)[0]

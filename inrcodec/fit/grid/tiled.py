@@ -1,8 +1,8 @@
 """One encode of a large picture, tile by tile, in memory for one tile.
 
-Networks are fitted to a mosaic of samples from all over the picture, at the picture's own rate. Then every tile gets
-its latents, at the price of a bit that this fit came to (see :mod:`inrcodec.fit.grid.tile`), and the last one spends
-what is left. The file knows nothing of tiles.
+Networks are fitted to a mosaic of samples from all over the picture, at the picture's own rate. A fit of its latents
+alone, as tiles will have it, tells which price of a bit meets that rate. Then every tile gets its latents at that price
+(see :mod:`inrcodec.fit.grid.tile`), and the last one spends what is left. The file knows nothing of tiles.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from inrcodec.fit.config import FitConfig
 from inrcodec.fit.descent import advance
 from inrcodec.fit.grid.allowance import Allowance, Outlay
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.growth import GrowingDescent
 from inrcodec.fit.grid.landing import CHEAPEST, GridSearch, Ints, coarsened, weight_symbols
 from inrcodec.fit.grid.scene import Scene, samples_of
 from inrcodec.fit.grid.session import GridSession
@@ -45,6 +45,13 @@ _SHORT = 0.08
 
 _AIM = 0.97
 """Part of what is left that the last tile aims at."""
+
+_GUESS = 1.5
+"""What the price of the networks' fit is multiplied with for the first rehearsal: its latents obeyed the price of the
+middle of the fit, when they still moved, and not the one of the end."""
+
+_REHEARSALS, _CLOSE = 2, 0.05
+"""Rehearsals at most, and how near to its bits the last of them should come."""
 
 _RESPONSE = 1.2
 """How the price of a tile has to change with its bits: their ratio to this power."""
@@ -113,7 +120,7 @@ class TiledSession(GridSession):
             return self._due(settings, seed)
         assert budget is not None
         self.teller.pixels = round(self.scene.share * self.header.pixels)
-        return GridDescent(
+        return GrowingDescent(
             self.scene, arch, settings.pinned(budget), budget * self.scene.share, seed, self._prior(arch, budget)
         )
 
@@ -141,7 +148,8 @@ class TiledSession(GridSession):
         elasticity = max(networks.multiplier, CHEAPEST)
         price = elasticity * search.error(search.latents) * self.header.pixels / budget
         left = max(1.0, budget - sum(weights.tensor_bits()))
-        tiles = Tiles(self, networks, settings, price, left, str(cap))
+        tiles = Tiles(self, networks, settings, _GUESS * price, left, str(cap))
+        tiles.rehearse(left * self.scene.share)
         tiles.run()
         if self.ending():
             return Candidate.of(self.pixels, tiles.forced(cap), cap, cast("Any", networks))
@@ -194,9 +202,12 @@ class Tiles:
         session: the encode.
         networks: the outcome of their fit.
         config: settings of that fit.
-        price: squared error, summed over pixels, that a bit is worth.
+        price: of bits at first, or for ever: squared error, summed over pixels, that a bit is worth.
         bits: that all latents may take; None for whatever they take at that price.
         name: of the encode, in the journal.
+
+    Attributes:
+        rehearsals: pixels that rehearsals have, all of them together.
     """
 
     def __init__(
@@ -212,15 +223,40 @@ class Tiles:
         self.allowance = Allowance(price, bits, outlays)
         self.planes = tuple(np.zeros(shape, np.int32) for shape in self.arch.shapes(header.width, header.height))
         self.config = tile_config(config)
+        self.rehearsals = 0 if bits is None else _REHEARSALS * session.scene.width * session.scene.height
+        self._begun = time.monotonic()
 
     @property
     def stream(self) -> Stream:
         """The file as it is."""
         return Stream(self.session.header, self.arch, self.weights, self.planes)
 
+    def rehearse(self, goal: float) -> None:
+        """Find the price at which latents of the mosaic, fitted as those of tiles, come to their part of the bits.
+
+        Args:
+            goal: that part.
+        """
+        scene = self.session.scene
+        whole = Window(0, scene.height, 0, scene.width)
+        assert scene.yardstick is not None
+        site, outlay = Site(self.arch, Tile(whole, whole), ()), Outlay(scene.yardstick, whole.pixels)
+        planes = tuple(np.zeros(shape, np.int32) for shape in self.arch.shapes(scene.width, scene.height))
+
+        def begin(config: GridConfig, seed: int) -> TileDescent:
+            return TileDescent(scene, site, self.networks, planes, config, seed)
+
+        for k in range(_REHEARSALS):
+            if self.session.ending():
+                return
+            price = self.allowance.price()
+            found = self._settled(begin, price, f"rehearsal {k}", f"rehearsal {k + 1}", k * whole.pixels, whole.pixels)
+            self.allowance.rehearsed(outlay, price, found.bits)
+            if abs(found.bits / goal - 1) < _CLOSE:
+                return
+
     def run(self) -> None:
         """Fit all of them."""
-        self._begun = time.monotonic()
         for k in range(len(self.tiles)):
             price = self.allowance.price()
             found = self._fitted(k, price)
@@ -284,30 +320,44 @@ class Tiles:
 
     def _fitted(self, k: int, price: float, attempt: str = "") -> TileLatents:
         """The outcome of the fit of a tile at a price."""
-        session, site = self.session, self._site(k)
-        config = replace(self.config, price=price)
+        site = self._site(k)
 
-        def due(config: GridConfig, seed: int) -> TileDescent:
-            scene = self._scene(site.tile)
-            return TileDescent(scene, site, self.networks, site.seen(self.planes), config, seed)
+        def begin(config: GridConfig, seed: int) -> TileDescent:
+            return TileDescent(self._scene(site.tile), site, self.networks, site.seen(self.planes), config, seed)
+
+        sizes = [tile.seen.pixels for tile in self.tiles]
+        before = self.rehearsals + sum(sizes[:k])
+        return self._settled(begin, price, f"tile {k}{attempt}", f"tile {k + 1} of {len(sizes)}", before, sizes[k])
+
+    def _settled(
+        self, begin: Callable[[GridConfig, int], TileDescent], price: float, name: str, phase: str, before: int,
+        here: int,
+    ) -> TileLatents:  # fmt: skip
+        """The outcome of a fit of latents at a price.
+
+        Args:
+            begin: begins it, with settings and a seed.
+            price: squared error, summed over pixels, that a bit is worth.
+            name: of the fit, in the journal.
+            phase: the same, for whoever watches.
+            before: pixels that fits had before it.
+            here: pixels that it has itself.
+        """
+        session, config = self.session, replace(self.config, price=price)
+        total = self.rehearsals + sum(tile.seen.pixels for tile in self.tiles)
 
         def tell(descent: TileDescent) -> None:
             part = (before + descent.progress * here) / total
             eta = (time.monotonic() - self._begun) * (1 - part) / max(part, 1e-6)
             session.teller.pixels = here
-            session.teller.tell(
-                f"tile {k + 1} of {len(self.tiles)}", round(part * _PARTS), _PARTS,
-                mse=descent.mse, bits=descent.bits, eta=eta,
-            )  # fmt: skip
+            session.teller.tell(phase, round(part * _PARTS), _PARTS, mse=descent.mse, bits=descent.bits, eta=eta)
 
-        sizes = [tile.seen.pixels for tile in self.tiles]
-        before, here, total = sum(sizes[:k]), sizes[k], sum(sizes)
         if session.ending():  # what is missing of the picture is drawn in haste
-            descent = due(replace(config, steps=_HASTE), session.options.seed)
+            descent = begin(replace(config, steps=_HASTE), session.options.seed)
             advance(descent)
             return descent.fitted()
         share = here / (total - before)
-        return session.tile(self.arch, f"{self.name} tile {k}{attempt}", config, share, due, tell)
+        return session.tile(self.arch, f"{self.name} {name}", config, share, begin, tell)
 
     def _site(self, k: int) -> Site:
         return Site(self.arch, self.tiles[k], tuple(tile.core for tile in self.tiles[:k]))

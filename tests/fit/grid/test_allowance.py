@@ -43,6 +43,16 @@ def test_prices_follow_what_tiles_take(taken: float) -> None:
     assert (prices[-1] > 1.1e-4) if taken > 1 else (prices[-1] < 0.9e-4)
 
 
+def test_a_rehearsal_tells_the_price_that_spends_the_bits() -> None:
+    outlays, sample = [_outlay(1 + k % 3) for k in range(6)], _outlay(2)
+    allowance = Allowance(1e-4, bits := 4e5, outlays)
+    assert allowance.price() == 1e-4
+    allowance.rehearsed(sample, 1e-4, 1.7 * sample.bits(1e-4))
+    assert 1.7 * sum(outlay.bits(allowance.price()) for outlay in outlays) == pytest.approx(bits, rel=1e-3)
+    allowance.rehearsed(sample, 2e-4, 2.5 * sample.bits(2e-4))  # only the last one counts
+    assert 2.5 * sum(outlay.bits(allowance.price()) for outlay in outlays) == pytest.approx(bits, rel=1e-3)
+
+
 def test_without_a_budget_the_price_stays_what_it_was() -> None:
     allowance = Allowance(1e-4, None, [_outlay()] * 2)
     allowance.pay(1e-4, 5e4)
