@@ -8,7 +8,7 @@ from inrcodec.encoder import EncodeOptions, Plan, Target, tile_side
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid, lean
+from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid, latent_budget, lean
 from inrcodec.fit.grid.tiles import COARSEST, SAMPLE_SIDE, SAMPLES, tile_config, tiling
 from inrcodec.fit.settings import grid_settings
 from inrcodec.format.container import Header
@@ -32,11 +32,14 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     expected = cap if cap is not None else guess(header, target.value if target.kind == "psnr" else _ANCHOR)
     side = tile_side(options, header.pixels)
     alone = not side and not options.scalable  # others start at a prior
-    narrow = alone and config.narrowed(8 * expected)
-    arch = auto_grid(header, expected, deepest=COARSEST if side else MAX_COARSEST, coarse=coarse, narrow=narrow)
+    deepest = COARSEST if side else MAX_COARSEST
+    usual = auto_grid(header, expected, deepest=deepest, coarse=coarse)
+    budget = latent_budget(header, usual, expected)
+    narrow = alone and config.narrowed(budget)
+    arch = auto_grid(header, expected, deepest=deepest, coarse=coarse, narrow=narrow)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
-    if alone and config.candidates > 1 and config.at_random(8 * expected):
+    if alone and config.candidates > 1 and config.at_random(budget):
         seconds *= 1 + config.candidates * config.race / config.steps
     if options.scalable:  # a fit of all bytes, the base, and a layer for every rung and for the end
         seconds *= config.stage * (len(config.rungs) + 2)

@@ -23,11 +23,11 @@ from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
 from inrcodec.fit.grid.plan import guess
 from inrcodec.fit.grid.scene import Scene
-from inrcodec.fit.grid.sizing import DEAR, MAX_COARSEST, auto_grid, smallest_grid
+from inrcodec.fit.grid.sizing import DEAR, MAX_COARSEST, auto_grid, latent_budget, smallest_grid
 from inrcodec.fit.machine import warm_up
 from inrcodec.fit.session import Session
 from inrcodec.fit.settings import grid_settings
-from inrcodec.format.stream import Stream, overhead, pack
+from inrcodec.format.stream import Stream, pack
 from inrcodec.image.yardstick import Outlook
 from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
@@ -160,10 +160,12 @@ class GridSession(Session):
         Raises:
             TargetError: no decoder would take such a file by default.
         """
-        narrow = cap is not None and cast("GridConfig", self.config).narrowed(8.0 * cap)
+        usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap))
+        if cap is None:
+            return usual
+        narrow = cast("GridConfig", self.config).narrowed(self._budget(usual, cap))
         arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap), narrow=narrow)
-        if cap is not None:
-            check_decodable(self.header, arch, cap)
+        check_decodable(self.header, arch, cap)
         return arch
 
     def _sized(self, cap: int) -> tuple[Any, Any]:
@@ -203,7 +205,7 @@ class GridSession(Session):
 
     def _budget(self, arch: GridArch, cap: int) -> float:
         """Bits left for latents and weights in a file of ``cap`` bytes."""
-        return float(max(1, 8 * (cap - overhead(self.header, arch, cap))))
+        return latent_budget(self.header, arch, cap)
 
     def _landed(self, fitted: FittedGrid, cap: int, config: FitConfig) -> Candidate:
         arch = fitted.arch

@@ -80,6 +80,11 @@ def auto_grid(
     return arch
 
 
+def latent_budget(header: Header, arch: GridArch, cap: int) -> float:
+    """Bits left for latents and weights in a file of ``cap`` bytes; 1 at least."""
+    return float(max(1, 8 * (cap - overhead(header, arch, cap))))
+
+
 def smallest_grid(header: Header, arch: GridArch) -> int:
     """Bytes of a file of which everything is zero."""
     return overhead(header, arch, 0)

@@ -200,9 +200,10 @@ def test_a_start_that_diverges_loses_the_race(monkeypatch: pytest.MonkeyPatch) -
     assert raced.data == last.data
 
 
-def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scratch", [8000, 7190])  # more than the file has, and more than is left in it for the fit
+def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.MonkeyPatch, scratch: int) -> None:
     monkeypatch.setattr(GridSession, "trial", None)
-    options = replace(RACE, overrides=(*RACE.overrides, ("scratch", "8000")))
+    options = replace(RACE, overrides=(*RACE.overrides, ("scratch", str(scratch))))
     coded = encode_pixels(_picture(24, 24), Target("bytes", 900), options)
     assert _prior(coded.data) != NO_PRIOR
 
