@@ -127,6 +127,17 @@ def grid_laws(
     arch: GridArch, width: int, height: int, flat: Tensor, latents: Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Position and bounded log-scale of every latent's law, flat; arguments as of :func:`latent_bits`."""
-    layout = _check(context_plan(arch, width, height), flat, latents)
+    return _laws(_check(context_plan(arch, width, height), flat, latents), flat, latents)
+
+
+def refining_laws(
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The same of a refinement; arguments as of :func:`refining_bits`."""
+    layout, both = context_plan(arch, width, height, layer), torch.cat([latents, below])
+    return _laws(_check(layout, flat, both), flat, both)
+
+
+def _laws(layout: ContextPlan, flat: Tensor, latents: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     laws = _run(layout, flat, latents, law=True)[3]
     return laws[: layout.latents], laws[layout.latents :]

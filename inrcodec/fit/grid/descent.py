@@ -222,7 +222,7 @@ class GridDescent(Course):
 
     def _search_steps(self, dearer: float = 1.0) -> None:
         """Quantisation steps for the weights as they are at so many times the price, and as much coarser as pays."""
-        networks, price = self.networks, self.elasticity * dearer
+        networks, price = self.networks, max(self.elasticity, CHEAPEST) * dearer
         start = [_FINE] * len(networks.sizes)
         codes = search_steps(
             self.scene, self.arch, networks.gated().detach(), networks.base, self.symbols(), start, price, self.budget

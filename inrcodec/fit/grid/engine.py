@@ -36,6 +36,11 @@ class GridEngine(Protocol):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Position and log-scale of every latent's law, each ``(latents,)``, without gradients."""
 
+    def refining_laws(
+        self, arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor, /
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The same of a refinement."""
+
 
 def grid_engine(name: str, device: str = "cpu") -> GridEngine:
     """The engine of a name.

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from inrcodec.fit.grid.context import grid_laws as laws
-from inrcodec.fit.grid.context import latent_bits, refining_bits
+from inrcodec.fit.grid.context import latent_bits, refining_bits, refining_laws
 from inrcodec.fit.grid.latents import relax
 from inrcodec.fit.grid.synthesis import mse
 
@@ -43,4 +43,4 @@ def relaxed(latents: Tensor, gain: float, temperature: float, sigma: float, nois
     return _Relaxed.apply(latents, gain, temperature, sigma, noise)  # type: ignore[no-any-return, no-untyped-call]
 
 
-__all__ = ["latent_bits", "laws", "mse", "refining_bits", "relaxed"]
+__all__ = ["latent_bits", "laws", "mse", "refining_bits", "refining_laws", "relaxed"]

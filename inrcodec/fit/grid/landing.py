@@ -223,7 +223,7 @@ class GridSearch:
 
     def _error_gradient(self, at: torch.Tensor, target: torch.Tensor) -> tuple[Floats, float]:
         """Derivative of the squared error against a target by every latent, and the squared error."""
-        mse = self.scene.engine.mse(self.arch, self.flat, at, target)
+        mse = self.scene.engine.mse(self.arch, self.flat, self.scene.drawn(at), target)
         return torch.autograd.grad(mse, at)[0].double().cpu().numpy(), float(mse.detach().cpu())
 
     def moves(self, price: float = 1.0, caution: float = CAUTION) -> tuple[Moves, float]:
@@ -294,7 +294,7 @@ class GridSearch:
         key = self.latents.tobytes()
         if self._known[0] != key:
             floats = self._floats(self.latents)
-            position, scale = self.scene.engine.laws(self.arch, self.scene.width, self.scene.height, self.flat, floats)
+            position, scale = self.scene.laws(self.arch, self.flat, floats)
             self._known = key, (position.astype(np.float64), scale.astype(np.float64))
         return self._known[1]
 

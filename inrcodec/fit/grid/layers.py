@@ -1,21 +1,28 @@
 """The fit of a scalable file: a fit for all of its bytes, then the base, then every layer above it.
 
 Each of these is a fit of its own (:class:`inrcodec.fit.grid.descent.GridDescent`) that goes on with the networks of the
-one before; latents of the layers below are settled by then. A layer's steps also show the networks one of the layers
-below, another one in every step, so that one set of weights comes to serve all rates (Nunez et al. 2021, section 3.1,
-draw rates at random). The fit for all bytes comes first because it decides what the latents stand for: a base that is
-fitted without it says little that the layers above can use (0.2 to 0.3 dB at every rate).
+one before; latents of the layers below are settled by then, and so is the base's context model, which serves nothing
+else: a base whose bits went on changing would not end where its file does, and what is missing of a finest grid costs
+decibels. A layer's steps also show the networks one of the layers below, another one in every step, so that one set of
+weights comes to serve all rates (Nunez et al. 2021, section 3.1, draw rates at random). The fit for all bytes comes
+first because it decides what the latents stand for: a base that is fitted without it says little that the layers above
+can use (0.2 to 0.3 dB at every rate).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from inrcodec.coding.law import step_size
+from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.fitted import FittedGrid
@@ -24,9 +31,19 @@ from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
+from inrcodec.net.prior import NO_PRIOR
 
-_USUAL = 0.1
-"""Part of a base that networks take."""
+_PINNED, _FREE = 4_000.0, 14_000.0
+"""Bits that networks usually come to: with hidden layers that stay the prior's, and with others."""
+
+_REFINING = 3_500.0
+"""Bits that the context model of refinements comes to."""
+
+_OPEN = 8.0
+"""Where gates are that nothing may close."""
+
+_MOST = 0.25
+"""Part of a file's budget that networks are expected to take at most."""
 
 
 @dataclass
@@ -59,6 +76,8 @@ class WholeScene(Scene):
 class LayerScene(Scene):
     """The picture as the fit of a layer sees it; both figures are means over this layer and those below.
 
+    The budget is of the layer's own file (:meth:`bits_of_file`): a mean would let one layer take what another needs.
+
     Attributes:
         arch: the architecture.
         budgets: bits of everything up to each layer, this one the last.
@@ -81,6 +100,11 @@ class LayerScene(Scene):
         own = self.budgets[-1]
         return sum(own / budget for budget in self.budgets[layer:]) / len(self.budgets)
 
+    def file(self) -> FileScene:
+        """The same for a landing of this layer alone."""
+        below = self._sums[-1] if self.below else None
+        return FileScene(self.samples, self.engine, self.yardstick, self.arch, self.layer, below)
+
     def weighing(self, arch: GridArch) -> tuple[float, ...]:
         """How often a bit of each tensor counts; the refinements' are not in the file of the base."""
         above = self.share(1) if self.layer else 1.0
@@ -92,6 +116,11 @@ class LayerScene(Scene):
         for layer, count in self._seen():
             total = total + count * self.share(layer) * self._layer_bits(arch, flat, layer, self.below[layer])
         return total
+
+    def bits_of_file(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
+        """Bits of the latents of all layers, each counted once."""
+        own = self._layer_bits(arch, flat, self.layer, latents)
+        return own + sum(self._layer_bits(arch, flat, layer, self.below[layer]) for layer in range(self.layer))
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Mean over the layers of their squared errors, each as a multiple of what this layer's is expected to be."""
@@ -134,6 +163,38 @@ class LayerScene(Scene):
         return self.outlook(self.budgets[layer]).mse
 
 
+@dataclass(frozen=True)
+class FileScene(Scene):
+    """The picture as a file shows it that ends with a layer; bits are those of this layer.
+
+    Attributes:
+        arch: the architecture.
+        layer: which one it is.
+        below: what those below it come to, flat; None for the base.
+    """
+
+    arch: LayeredArch = field(default_factory=LayeredArch)
+    layer: int = 0
+    below: Tensor | None = None
+
+    def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
+        """Bits of the layer's own latents."""
+        if self.below is None:
+            return super().bits(arch, flat, latents)
+        return self.engine.refining_bits(self.arch, self.layer, self.width, self.height, flat, latents, self.below)
+
+    def laws(self, arch: GridArch, flat: Tensor, latents: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Position and log-scale of the law of every latent of the layer."""
+        if self.below is None:
+            return super().laws(arch, flat, latents)
+        return self.engine.refining_laws(self.arch, self.layer, self.width, self.height, flat, latents, self.below)
+
+    def drawn(self, latents: Tensor) -> Tensor:
+        """What the network sees of this layer's latents on top of those below."""
+        total = latents if self.below is None else self.below * self.arch.ratio + latents
+        return total * self.arch.unit(self.layer)
+
+
 class LayerDescent(GridDescent):
     """The fit of a layer, or of all bytes at first: what is not the last leaves weights as they are, floats.
 
@@ -146,61 +207,133 @@ class LayerDescent(GridDescent):
         prior: code of what the weights are measured from.
         weights: where they start, less the prior, ``(params,)``.
         latents: where latents start, in their own unit; zeros if left out.
-        last: whether weights get their steps in this fit.
+        rounds: whether weights get their steps in this fit, and come to rest.
+        coarse: whether latents of the finest grid stay zero.
+        codes: of the steps of tensors that have theirs for good, by their names. Weights of the base's context model
+            are those of the file then, and stay.
     """
 
     def __init__(
         self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int, prior: int,
-        *, weights: Tensor | None = None, latents: Tensor | None = None, last: bool = False,
+        *, weights: Tensor | None = None, latents: Tensor | None = None, rounds: bool = False, coarse: bool = False,
+        codes: Mapping[str, int] | None = None,
     ) -> None:  # fmt: skip
         super().__init__(scene, arch, config, budget, seed, prior)
-        self.last = last
+        self.rounds, self.codes = rounds, codes or {}
+        self.free = torch.ones_like(self.latents.detach())
+        if coarse:
+            rows, columns = arch.shapes(scene.width, scene.height)[-1]
+            self.free[-rows * columns :] = 0.0
         with torch.no_grad():
             if weights is not None:
                 self.networks.weights.copy_(weights)
             if latents is not None:
-                self.latents.copy_(latents)
+                self.latents.copy_(latents * self.free)
+        self._keep()
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Leave steps and weights that are those of the file already as they are, whatever the others do."""
+        if not self.codes:
+            return
+        networks, names = self.networks, [spec.name for spec in self.arch.tensors()]
+        for k, name in enumerate(names):
+            if name in self.codes:
+                networks.log_step[k] = math.log(step_size(self.codes[name]))
+        here = torch.tensor([name[0] == "C" for name in names], device=self.latents.device)[networks.tensor_of]
+        resting = none_resting(networks.weights) if self.resting is None else self.resting
+        self.resting = torch.where(here, (networks.weights / networks.steps()).round(), resting)
+        if networks.log_alpha is not None:
+            networks.log_alpha[here] = _OPEN
+
+    def mobility(self) -> Tensor:
+        """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them.
+
+        Hidden layers of the refinements' context model learn what they see of the layer below, and nothing else: all of
+        them would be an eighth of the bits of a layer (kodim15's crop at 0.3 bpp, 0.4 dB).
+        """
+        rates = super().mobility()
+        if self.networks.prior != NO_PRIOR:
+            for name, part in tensors_of(self.arch, rates).items():
+                if name[0] == "D" and name[1:].isdigit():
+                    part[:, : self.arch.inputs if name == "D0" else None] = 0.0
+        return rates
 
     def step(self) -> None:
         """One optimiser step; see :meth:`GridDescent.step`."""
         if isinstance(self.scene, LayerScene):
             self.scene.turn.step = self.done
         super().step()
+        with torch.no_grad():
+            self.latents.mul_(self.free)
+        self._keep()
+
+    def _search_steps(self, dearer: float = 1.0) -> None:
+        super()._search_steps(dearer)
+        self._keep()
+
+    def _freeze(self, rounded: Tensor) -> None:
+        super()._freeze(rounded)
+        self._keep()
+
+    def noise(self) -> Tensor:
+        """Gaussian noise for every latent, this step's; none where latents stay zero."""
+        return super().noise() * self.free
 
     def begin_press(self) -> None:
         """Give weights their quantisation steps, where they are to keep them."""
-        if self.last:
+        if self.rounds:
             super().begin_press()
 
     def begin_finish(self) -> None:
         """Settle latents and weights, where that is to be."""
-        if self.last:
+        if self.rounds:
             super().begin_finish()
+
+    def counted(self, flat: Tensor, symbols: Tensor) -> Tensor:
+        """Bits of the latents as the budget counts them: those of the layer's own file."""
+        if isinstance(self.scene, LayerScene):
+            return self.scene.bits_of_file(self.arch, flat, symbols)
+        return super().counted(flat, symbols)
 
     def networks_bits(self, bits: Sequence[float]) -> float:
         """What the networks take of the budget; of floats that have not been pressed yet, what they usually will."""
-        counted = super().networks_bits(bits)
-        if self.last:
+        usual = _PINNED if self.budget < self.config.outer else _FREE
+        scene = self.scene
+        if not isinstance(scene, LayerScene):
+            return min(super().networks_bits(bits), usual, _MOST * self.budget)
+        letters = "CSUVRD" if scene.layer else "CSUVR"
+        counted = sum(some for spec, some in zip(self.arch.tensors(), bits, strict=True) if spec.name[0] in letters)
+        if self.rounds:
             return counted
-        layered = isinstance(self.scene, LayerScene)
-        usual = self.scene.budgets[0] * self.scene.share(0) if layered else self.budget  # type: ignore[attr-defined]
-        return min(counted, _USUAL * usual)
+        expected = min(usual, _MOST * scene.budgets[0])
+        if scene.layer:
+            expected += min(_REFINING, _MOST * scene.budgets[1])
+        return min(counted, expected)
 
     def holds(self) -> bool:
         """Whether the last step of the soft phase has to be taken again; see :meth:`GridDescent.holds`."""
-        return self.last and super().holds()
+        return self.rounds and super().holds()
 
     def _landed_latents(self) -> Tensor:
+        """Latents rounded for good; those of the base for the better too, those of the last layer once all rests."""
+        if isinstance(self.scene, LayerScene) and not self.scene.layer:
+            return super()._landed_latents() * self.free
         return self.symbols()
 
     def fitted(self) -> FittedGrid:
         """Hand on what there is."""
-        if self.last:
+        if self.rounds:
             return super().fitted()
         weights = self.networks.weights.detach().cpu().numpy()
         rounded = self.symbols().cpu().numpy()
         codes = (0,) * len(self.networks.sizes)
         return FittedGrid(self.arch, weights, codes, rounded, self.elasticity, self.done, self.networks.prior)
+
+
+def refining(arch: LayeredArch) -> Tensor:
+    """Which of all weights belong to the context model of refinements, ``(params,)``."""
+    return torch.cat([torch.full((spec.size,), spec.name[0] == "D") for spec in arch.tensors()])
 
 
 def base_weights(arch: LayeredArch, whole: FittedGrid, mean: Tensor, seed: int) -> Tensor:

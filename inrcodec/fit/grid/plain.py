@@ -5,7 +5,7 @@ All tensors may have a leading axis for several pictures of one shape; see :mod:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,19 @@ def laws(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Position and log-scale of every latent's law; see :func:`inrcodec.fit.grid.context.grid_laws`."""
     tensors, planes = tensors_of(arch, flat), planes_of(arch, width, height, latents)
-    pairs = [reference.laws(arch, tensors, planes, grid) for grid in range(arch.grids)]
+    return _flat_laws([reference.laws(arch, tensors, planes, grid) for grid in range(arch.grids)])
+
+
+@torch.no_grad()
+def refining_laws(
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The same of a refinement; see :func:`inrcodec.fit.grid.context.refining_laws`."""
+    planes, under = (planes_of(arch, width, height, values) for values in (latents, below))
+    tensors = tensors_of(arch, flat)
+    return _flat_laws([reference.refining_laws(arch, layer, tensors, planes, under, g) for g in range(arch.grids)])
+
+
+def _flat_laws(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     position, scale = (torch.cat([pair[k].flatten(-2) for pair in pairs], -1).cpu().numpy() for k in range(2))
     return position, scale

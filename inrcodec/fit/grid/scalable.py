@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from inrcodec.coding.neighbourhood import wave_count
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import GridSearch
-from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights
+from inrcodec.fit.grid.landing import GridSearch, Ints
+from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights, refining
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.sizing import auto_grid
-from inrcodec.format.cut import cut_to
+from inrcodec.format.cut import cut_at, cut_to
 from inrcodec.format.stream import Stream
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
+
+_SPARE = 0.98
+"""Part of the bytes of lower layers that their fits may have: networks change a little in those that follow."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ class Stage:
         prior: what weights are measured from.
         weights: where they start; at the prior, if left out.
         latents: where latents start; at zero, if left out.
-        last: whether weights get their steps in it.
+        rounds: whether weights get their steps in it, and come to rest.
+        coarse: whether it leaves the finest grid alone.
+        codes: of the steps of tensors that have theirs, by their names.
     """
 
     name: str
@@ -49,13 +56,15 @@ class Stage:
     prior: int
     weights: Tensor | None = None
     latents: Tensor | None = None
-    last: bool = False
+    rounds: bool = False
+    coarse: bool = False
+    codes: Mapping[str, int] = field(default_factory=dict)
 
     def begin(self, config: GridConfig, seed: int) -> LayerDescent:
         """The fit."""
         return LayerDescent(
             self.scene, self.arch, config, self.budget, seed, self.prior,
-            weights=self.weights, latents=self.latents, last=self.last,
+            weights=self.weights, latents=self.latents, rounds=self.rounds, coarse=self.coarse, codes=self.codes,
         )  # fmt: skip
 
 
@@ -92,7 +101,8 @@ class ScalableSession(GridSession):
         base = auto_grid(self.header, cap, len(rungs) - 1)
         arch = LayeredArch.over(base, len(rungs) - 1, scale=len(rungs) // 2)
         check_decodable(self.header, arch, cap)
-        budgets = tuple(self._budget(arch, round(cap * rung)) for rung in rungs)
+        caps = (*(round(_SPARE * cap * rung) for rung in settings.rungs), cap)
+        budgets = tuple(self._budget(arch, part) for part in caps)
         # The base pays for all networks but one: hidden layers that would not pay there stay the prior's in every fit.
         settings = replace(settings.pinned(budgets[0]), steps=max(1, round(settings.stage * settings.steps)))
         prior, shares = self._prior(base, budgets[arch.scale]), [share / left for left in range(len(rungs) + 1, 0, -1)]
@@ -102,16 +112,46 @@ class ScalableSession(GridSession):
         fitted = self._through(Stage("whole", first, base, budgets[-1], prior), cap, settings, shares[0])
         weights = base_weights(arch, fitted, self.scene.mean(), self.options.seed)
         latents: Tensor | None = torch.from_numpy(fitted.latents) / (settings.gain * arch.ratio**arch.refinements)
+        refined = refining(arch)
         below: tuple[Tensor, ...] = ()
-        for layer, budget in enumerate(budgets):
+        codes: dict[str, int] = {}
+        for layer, (budget, part) in enumerate(zip(budgets, caps, strict=True)):
             scene = LayerScene(*seen, arch=arch, budgets=budgets[: layer + 1], below=below)
-            last = layer == arch.refinements
-            stage = Stage(f"layer {layer}", scene, arch, budget, prior, weights, latents, last)
+            ends = layer in (0, arch.refinements)
+            coarse = super().coarse(round(cap * rungs[layer]))
+            stage = Stage(f"layer {layer}", scene, arch, budget, prior, weights, latents, ends, coarse, codes)
             fitted = self._through(stage, cap, settings, shares[layer + 1])
-            weights, latents = torch.from_numpy(fitted.weights), None
-            below = (*below, torch.from_numpy(fitted.latents).to(self.scene.samples.device))
+            if not layer:
+                fitted = self._filled_base(scene, fitted, part, coarse=coarse)
+                every = zip(arch.tensors(), fitted.step_codes, strict=True)
+                codes = {spec.name: code for spec, code in every if spec.name[0] != "D"}
+                weights = torch.where(refined, weights, torch.from_numpy(fitted.weights))
+            else:
+                weights = torch.from_numpy(fitted.weights)
+            latents, below = None, (*below, torch.from_numpy(fitted.latents).to(self.scene.samples.device))
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
-        return self._cut(scene, fitted, below, cap)
+        return self._landed_layers(scene, fitted, cap)
+
+    def _filled_base(self, scene: LayerScene, fitted: FittedGrid, cap: int, *, coarse: bool) -> FittedGrid:
+        """The fit of a base whose latents spend what a file of it may have."""
+        if self.ending():
+            return fitted
+        search, arch = GridSearch(scene.file(), fitted), scene.arch
+        zeros = tuple(np.zeros(shape, np.int32) for shape in search.shapes) * arch.refinements
+
+        def size(latents: Ints) -> int:
+            whole = Stream(self.header, arch, search.weights, (*search.planes(latents), *zeros))
+            return len(cut_at(whole, arch.grids - 1, wave_count(search.shapes[-1])).data)
+
+        before = search.latents
+        try:
+            search.fill(size, cap)
+        except ValueError:  # its networks alone are too large
+            return fitted
+        latents = search.latents
+        if coarse:  # moves do not know of it
+            latents[-search.sizes[-1] :] = before[-search.sizes[-1] :]
+        return replace(fitted, latents=latents.astype(np.float32))
 
     def _through(self, stage: Stage, cap: int, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of a stage."""
@@ -120,12 +160,29 @@ class ScalableSession(GridSession):
         self.steps += fitted.steps
         return cast("FittedGrid", fitted)
 
-    def _cut(self, scene: Scene, fitted: FittedGrid, layers: tuple[Tensor, ...], cap: int) -> Candidate:
-        """The file of all layers, cut at the cap."""
-        search = GridSearch(scene, fitted)
-        planes = tuple(plane for flat in layers for plane in search.planes(flat.cpu().numpy().astype(np.int32)))
+    def _landed_layers(self, scene: LayerScene, fitted: FittedGrid, cap: int) -> Candidate:
+        """The file of all layers, its last one such that it fills the cap; cut where that cannot be had."""
+        search = GridSearch(scene.file(), fitted)
+        below = tuple(plane for flat in scene.below for plane in search.planes(flat.cpu().numpy().astype(np.int32)))
+
+        def stream(latents: Ints) -> Stream:
+            return Stream(self.header, fitted.arch, search.weights, (*below, *search.planes(latents)))
+
+        def size(latents: Ints) -> int:
+            return len(stream(latents).data)
+
+        latents, left = search.latents, search.rate + 8 * (cap - size(search.latents))
+        # The price is that of the whole budget, of which the layer has a part.
+        search.fitted = replace(fitted, multiplier=fitted.multiplier * max(left, 1.0) / scene.budgets[-1])
+        if not self.ending():
+            try:
+                search.refine(left, self.config.landing, self.ending)
+                search.fill(size, cap)
+                latents = search.latents
+            except ValueError:  # the layers below are too large
+                pass
         try:
-            cut = cut_to(Stream(self.header, fitted.arch, search.weights, planes), cap)
+            cut = cut_to(stream(latents), cap)
         except TargetError:
             raise self.too_small(cap, fitted.arch) from None
         return Candidate.of(self.pixels, cut, cap, cast("Any", fitted))

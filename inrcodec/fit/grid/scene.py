@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.fit.grid.engine import GridEngine
@@ -60,6 +62,10 @@ class Scene:
     def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Bits of the latents."""
         return self.engine.latent_bits(arch, self.width, self.height, flat, latents)
+
+    def laws(self, arch: GridArch, flat: Tensor, latents: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Position and log-scale of every latent's law."""
+        return self.engine.laws(arch, self.width, self.height, flat, latents)
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Mean squared error of the picture that is drawn, not clipped."""

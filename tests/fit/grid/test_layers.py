@@ -10,16 +10,23 @@ import numpy as np
 import pytest
 import torch
 
+from inrcodec.coding.law import step_code
 from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import Encoded, EncodeOptions, Target, architecture, encode_pixels
+from inrcodec.fit.descent import advance
 from inrcodec.fit.grid import plain
-from inrcodec.fit.grid.layers import LayerScene
+from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.layers import LayerDescent, LayerScene
+from inrcodec.fit.grid.model import GridNetworks
+from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
+from inrcodec.fit.grid.session import GridSession
 from inrcodec.format.cut import cut_to
 from inrcodec.format.stream import unpack
 from inrcodec.metrics import psnr
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
+from inrcodec.net.prior import NO_PRIOR
 from inrcodec.pixels import Pixels
 
 CAP = 1500
@@ -43,7 +50,7 @@ def coded(photo: Pixels) -> Encoded:
 
 
 def test_a_scalable_file_keeps_to_its_cap(coded: Encoded) -> None:
-    assert 0.9 * CAP < len(coded.data) <= CAP
+    assert 0.99 * CAP < len(coded.data) <= CAP
     arch = unpack(coded.data).arch
     assert isinstance(arch, LayeredArch)
     assert arch.refinements >= 1
@@ -72,6 +79,37 @@ def test_the_same_options_give_the_same_bytes_also_after_a_pause(coded: Encoded,
     assert resumed.data == whole.data == coded.data
 
 
+def test_the_base_is_whole_in_a_file_of_about_the_size_that_it_was_made_for(coded: Encoded) -> None:
+    stream = unpack(coded.data)
+    cut = cut_to(stream, round(0.42 * CAP))  # networks still change a little, and are most of so small a base
+    assert isinstance(stream.arch, LayeredArch)
+    assert stream.latents is not None
+    assert cut.latents is not None
+    for base, kept in zip(stream.latents[: stream.arch.grids], cut.latents, strict=False):
+        np.testing.assert_array_equal(base, kept)
+
+
+@pytest.mark.parametrize("gates", ["none", "median"])
+def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
+    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 1)
+    plain_scene = Scene.of(photo, plain)
+    generator = torch.Generator().manual_seed(0)
+    below = (torch.randn(arch.latents(64, 48), generator=generator).round(),)
+    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, (3000.0, 6000.0), below)
+    codes = {spec.name: step_code(2.0**-6) for spec in arch.tensors() if spec.name[0] != "D"}
+    config = GridConfig(steps=40, gates=gates)
+    random = GridNetworks(arch, plain_scene.mean()).weights.detach()
+    weights = (random * 2**6).round() / 2**6
+    descent = LayerDescent(scene, arch, config, 6000.0, 0, NO_PRIOR, weights=weights, rounds=True, codes=codes)
+    advance(descent)
+    fitted = descent.fitted()
+    start, end = (tensors_of(arch, values) for values in (weights, torch.from_numpy(fitted.weights)))
+    for spec, code in zip(arch.tensors(), fitted.step_codes, strict=True):
+        if spec.name[0] in "CS":
+            assert torch.allclose(start[spec.name], end[spec.name], atol=1e-6) == (spec.name[0] == "C")
+        assert code == codes.get(spec.name, code)
+
+
 def test_layers_need_grids(photo: Pixels) -> None:
     assert architecture(EncodeOptions(scalable=True), Target("bytes", 300), photo.count) == "grid"
     with pytest.raises(ValueError, match="--scalable is for latent grids"):
@@ -95,6 +133,13 @@ def test_a_layer_is_judged_by_the_mean_of_those_up_to_it(photo: Pixels) -> None:
     bits = [plain.latent_bits(arch, 64, 48, flat, below[0])]
     bits.append(plain.refining_bits(arch, 1, 64, 48, flat, below[1], sums[0]))
     bits.append(plain.refining_bits(arch, 2, 64, 48, flat, own, sums[1]))
+    assert float(scene.bits_of_file(arch, flat, own)) == pytest.approx(float(sum(bits)), rel=1e-5)
+    file = scene.file()
+    assert float(file.bits(arch, flat, own)) == pytest.approx(float(bits[2]), rel=1e-5)
+    shown = plain.mse(arch, flat, sums[2] * arch.unit(2), scene.samples)
+    assert float(file.mse(arch, flat, own)) == pytest.approx(float(shown), rel=1e-5)
+    base = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, budgets[:1]).file()
+    assert float(base.bits(arch, flat, below[0])) == pytest.approx(float(bits[0]), rel=1e-5)
     with torch.no_grad():
         expected = 6000 * sum(float(sum(bits[: k + 1])) / budgets[k] for k in range(3)) / 3
         assert float(scene.bits(arch, flat, own)) == pytest.approx(expected, rel=1e-5)
@@ -109,3 +154,16 @@ def test_a_layer_is_judged_by_the_mean_of_those_up_to_it(photo: Pixels) -> None:
     assert np.mean(sampled, 0) == pytest.approx([expected, mean], rel=1e-5)
     assert scene.weighing(arch)[-1] == pytest.approx(6000 * (1 / 3000 + 1 / 6000) / 3)
     assert scene.weighing(arch)[0] == pytest.approx(6000 * (1 / 1000 + 1 / 3000 + 1 / 6000) / 3)
+
+
+@pytest.mark.parametrize("dear", [False, True])
+def test_a_base_whose_bits_are_dear_goes_without_the_finest_grid(
+    photo: Pixels, monkeypatch: pytest.MonkeyPatch, dear: bool
+) -> None:
+    monkeypatch.setattr(GridSession, "coarse", lambda self, cap: dear and cap is not None and cap < CAP)
+    stream = unpack(encode_pixels(photo, Target("bytes", CAP), OPTIONS).data)
+    assert isinstance(stream.arch, LayeredArch)
+    assert stream.latents is not None
+    finest = [bool(grid.any()) for grid in stream.latents[stream.arch.grids - 1 :: stream.arch.grids]]
+    assert finest[0] != dear
+    assert finest[-1]

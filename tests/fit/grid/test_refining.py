@@ -11,8 +11,8 @@ from torch import Tensor
 
 from inrcodec.coding.wavefront import grid_cost
 from inrcodec.fit.engine.context_plan import context_plan
-from inrcodec.fit.grid import plain
-from inrcodec.fit.grid.context import refining_bits
+from inrcodec.fit.grid import plain, reference
+from inrcodec.fit.grid.context import refining_bits, refining_laws
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
@@ -92,3 +92,16 @@ def test_the_base_does_not_know_of_layers() -> None:
     alone = plain.latent_bits(base, 50, 40, flat[: base.params], latents)
     assert torch.equal(plain.latent_bits(arch, 50, 40, flat, latents), alone)
     assert context_plan(arch, 50, 40).total == arch.params
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_laws_are_those_that_bits_are_counted_by(size: tuple[int, int]) -> None:
+    arch = LayeredArch.over(GridArch(0, 3, 14, 11, (8, 8)), 2)
+    flat, latents, below = _random(arch, size)
+    latents, below = latents.round(), below.round()
+    for layer in (1, 2):
+        ours = refining_laws(arch, layer, *size, flat, latents, below)
+        for found, expected in zip(ours, plain.refining_laws(arch, layer, *size, flat, latents, below), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+        bits = reference.laplace_bits(latents, *(torch.from_numpy(law) for law in ours)).sum()
+        assert float(bits) == pytest.approx(float(refining_bits(arch, layer, *size, flat, latents, below)), rel=1e-4)
