@@ -196,7 +196,7 @@ class FileScene(Scene):
 
 
 class LayerDescent(GridDescent):
-    """The fit of a layer, or of all bytes at first: what is not the last leaves weights as they are, floats.
+    """The fit of a layer, or of all bytes at first; weights come to rest in that of the base, and in the last one.
 
     Args:
         scene: the picture, as the layer sees it.
@@ -229,6 +229,8 @@ class LayerDescent(GridDescent):
                 self.networks.weights.copy_(weights)
             if latents is not None:
                 self.latents.copy_(latents * self.free)
+        known = [bool(self.codes) and spec.name[0] == "C" for spec in arch.tensors()]
+        self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]
         self._keep()
 
     @torch.no_grad()
@@ -236,15 +238,12 @@ class LayerDescent(GridDescent):
         """Leave steps and weights that are those of the file already as they are, whatever the others do."""
         if not self.codes:
             return
-        networks, names = self.networks, [spec.name for spec in self.arch.tensors()]
-        for k, name in enumerate(names):
-            if name in self.codes:
-                networks.log_step[k] = math.log(step_size(self.codes[name]))
-        here = torch.tensor([name[0] == "C" for name in names], device=self.latents.device)[networks.tensor_of]
+        networks = self.networks
+        for k, spec in enumerate(self.arch.tensors()):
+            if spec.name in self.codes:
+                networks.log_step[k] = math.log(step_size(self.codes[spec.name]))
         resting = none_resting(networks.weights) if self.resting is None else self.resting
-        self.resting = torch.where(here, (networks.weights / networks.steps()).round(), resting)
-        if networks.log_alpha is not None:
-            networks.log_alpha[here] = _OPEN
+        self.resting = torch.where(self.known, (networks.weights / networks.steps()).round(), resting)
 
     def mobility(self) -> Tensor:
         """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them.
@@ -266,7 +265,8 @@ class LayerDescent(GridDescent):
         super().step()
         with torch.no_grad():
             self.latents.mul_(self.free)
-        self._keep()
+            if self.networks.log_alpha is not None:  # a gate has its price even where its weight rests
+                self.networks.log_alpha[self.known] = _OPEN
 
     def _search_steps(self, dearer: float = 1.0) -> None:
         super()._search_steps(dearer)

@@ -118,7 +118,7 @@ class ScalableSession(GridSession):
         for layer, (budget, part) in enumerate(zip(budgets, caps, strict=True)):
             scene = LayerScene(*seen, arch=arch, budgets=budgets[: layer + 1], below=below)
             ends = layer in (0, arch.refinements)
-            coarse = super().coarse(round(cap * rungs[layer]))
+            coarse = super().coarse(round(cap * rungs[layer]))  # as in a file of these bytes alone
             stage = Stage(f"layer {layer}", scene, arch, budget, prior, weights, latents, ends, coarse, codes)
             fitted = self._through(stage, cap, settings, shares[layer + 1])
             if not layer:
