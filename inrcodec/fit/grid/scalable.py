@@ -28,8 +28,9 @@ from inrcodec.format.stream import Stream
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 
-_SPARE = 0.98
-"""Part of the bytes of lower layers that their fits may have: networks change a little in those that follow."""
+_SPARE, _FULL = 0.97, 0.985
+"""Parts of the bytes of lower layers that their fits may have, and that moves may fill the base to. Networks change a
+little in fits that follow, the coder takes a percent more than fits count, and a base that is cut short is a ruin."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +116,14 @@ class ScalableSession(GridSession):
         refined = refining(arch)
         below: tuple[Tensor, ...] = ()
         codes: dict[str, int] = {}
-        for layer, (budget, part) in enumerate(zip(budgets, caps, strict=True)):
+        for layer, budget in enumerate(budgets):
             scene = LayerScene(*seen, arch=arch, budgets=budgets[: layer + 1], below=below)
             ends = layer in (0, arch.refinements)
             coarse = super().coarse(round(cap * rungs[layer]))  # as in a file of these bytes alone
             stage = Stage(f"layer {layer}", scene, arch, budget, prior, weights, latents, ends, coarse, codes)
             fitted = self._through(stage, cap, settings, shares[layer + 1])
             if not layer:
-                fitted = self._filled_base(scene, fitted, part, coarse=coarse)
+                fitted = self._filled_base(scene, fitted, round(_FULL * cap * rungs[0]), coarse=coarse)
                 every = zip(arch.tensors(), fitted.step_codes, strict=True)
                 codes = {spec.name: code for spec, code in every if spec.name[0] != "D"}
                 weights = torch.where(refined, weights, torch.from_numpy(fitted.weights))
@@ -133,9 +134,7 @@ class ScalableSession(GridSession):
         return self._landed_layers(scene, fitted, cap)
 
     def _filled_base(self, scene: LayerScene, fitted: FittedGrid, cap: int, *, coarse: bool) -> FittedGrid:
-        """The fit of a base whose latents spend what a file of it may have."""
-        if self.ending():
-            return fitted
+        """The fit of a base whose latents spend what a file of it may have; one that takes more stays as it is."""
         search, arch = GridSearch(scene.file(), fitted), scene.arch
         zeros = tuple(np.zeros(shape, np.int32) for shape in search.shapes) * arch.refinements
 
@@ -144,10 +143,9 @@ class ScalableSession(GridSession):
             return len(cut_at(whole, arch.grids - 1, wave_count(search.shapes[-1])).data)
 
         before = search.latents
-        try:
-            search.fill(size, cap)
-        except ValueError:  # its networks alone are too large
+        if self.ending() or size(before) > cap:
             return fitted
+        search.fill(size, cap)
         latents = search.latents
         if coarse:  # moves do not know of it
             latents[-search.sizes[-1] :] = before[-search.sizes[-1] :]
@@ -171,18 +169,15 @@ class ScalableSession(GridSession):
         def size(latents: Ints) -> int:
             return len(stream(latents).data)
 
-        latents, left = search.latents, search.rate + 8 * (cap - size(search.latents))
+        left = search.rate + 8 * (cap - size(search.latents))
         # The price is that of the whole budget, of which the layer has a part.
         search.fitted = replace(fitted, multiplier=fitted.multiplier * max(left, 1.0) / scene.budgets[-1])
         if not self.ending():
-            try:
-                search.refine(left, self.config.landing, self.ending)
+            search.refine(left, self.config.landing, self.ending)
+            if size(search.latents) <= cap:  # else a cut takes less than force would
                 search.fill(size, cap)
-                latents = search.latents
-            except ValueError:  # the layers below are too large
-                pass
         try:
-            cut = cut_to(stream(latents), cap)
+            cut = cut_to(stream(search.latents), cap)
         except TargetError:
             raise self.too_small(cap, fitted.arch) from None
         return Candidate.of(self.pixels, cut, cap, cast("Any", fitted))
