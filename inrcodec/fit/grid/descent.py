@@ -220,9 +220,12 @@ class GridDescent(Course):
         self.pressed = True
         self._search_steps()
 
+    cheapest = 0.0
+    """The least price that steps are searched at, as -dlnMSE/dlnbits."""
+
     def _search_steps(self, dearer: float = 1.0) -> None:
         """Quantisation steps for the weights as they are at so many times the price, and as much coarser as pays."""
-        networks, price = self.networks, max(self.elasticity, CHEAPEST) * dearer
+        networks, price = self.networks, max(self.elasticity, self.cheapest) * dearer
         start = [_FINE] * len(networks.sizes)
         codes = search_steps(
             self.scene, self.arch, networks.gated().detach(), networks.base, self.symbols(), start, price, self.budget

@@ -26,6 +26,7 @@ from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.fitted import FittedGrid
+from inrcodec.fit.grid.landing import CHEAPEST
 from inrcodec.fit.grid.model import initial_tensor
 from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
@@ -267,6 +268,8 @@ class LayerDescent(GridDescent):
             self.latents.mul_(self.free)
             if self.networks.log_alpha is not None:  # a gate has its price even where its weight rests
                 self.networks.log_alpha[self.known] = _OPEN
+
+    cheapest = CHEAPEST  # bits of weights are in the files of all layers
 
     def _search_steps(self, dearer: float = 1.0) -> None:
         super()._search_steps(dearer)
