@@ -101,10 +101,11 @@ class LayerScene(Scene):
         own = self.budgets[-1]
         return sum(own / budget for budget in self.budgets[layer:]) / len(self.budgets)
 
-    def file(self) -> FileScene:
-        """The same for a landing of this layer alone."""
-        below = self._sums[-1] if self.below else None
-        return FileScene(self.samples, self.engine, self.yardstick, self.arch, self.layer, below)
+    def file(self, layer: int | None = None) -> FileScene:
+        """The picture as a file shows it that ends with a layer, this one if left out."""
+        which = self.layer if layer is None else layer
+        below = self._sums[which - 1] if which else None
+        return FileScene(self.samples, self.engine, self.yardstick, self.arch, which, below)
 
     def weighing(self, arch: GridArch) -> tuple[float, ...]:
         """How often a bit of each tensor counts; the refinements' are not in the file of the base."""
@@ -135,8 +136,7 @@ class LayerScene(Scene):
 
     def drawn(self, latents: Tensor) -> Tensor:
         """What the network sees of this layer's latents on top of those below."""
-        top = self._sums[-1] * self.arch.ratio + latents if self.below else latents
-        return top * self.arch.unit(self.layer)
+        return self.file().drawn(latents)
 
     def _seen(self) -> list[tuple[int, float]]:
         """Layers below that are looked at now, and how often each counts."""
@@ -147,10 +147,7 @@ class LayerScene(Scene):
         return [(layer, 1.0) for layer in range(self.layer)]
 
     def _layer_bits(self, arch: GridArch, flat: Tensor, layer: int, latents: Tensor) -> Tensor:
-        if not layer:
-            return super().bits(arch, flat, latents)
-        under = self._sums[layer - 1]
-        return self.engine.refining_bits(self.arch, layer, self.width, self.height, flat, latents, under)
+        return self.file(layer).bits(arch, flat, latents)
 
     @cached_property
     def _sums(self) -> list[Tensor]:
@@ -292,12 +289,6 @@ class LayerDescent(GridDescent):
         """Settle latents and weights, where that is to be."""
         if self.rounds:
             super().begin_finish()
-
-    def counted(self, flat: Tensor, symbols: Tensor) -> Tensor:
-        """Bits of the latents as the budget counts them: those of the layer's own file."""
-        if isinstance(self.scene, LayerScene):
-            return self.scene.bits_of_file(self.arch, flat, symbols)
-        return super().counted(flat, symbols)
 
     def networks_bits(self, bits: Sequence[float]) -> float:
         """What the networks take of the budget; of floats that have not been pressed yet, what they usually will."""

@@ -160,11 +160,12 @@ class GridSession(Session):
         Raises:
             TargetError: no decoder would take such a file by default.
         """
-        usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap))
+        coarse = self.coarse(cap)
+        usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse)
         if cap is None:
             return usual
         narrow = cast("GridConfig", self.config).narrowed(self._budget(usual, cap))
-        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap), narrow=narrow)
+        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse, narrow=narrow)
         check_decodable(self.header, arch, cap)
         return arch
 
