@@ -1,5 +1,6 @@
 # Everything starts here: a plain `make` lists the targets. Needs only Python 3.10 to 3.13 and make.
 # Options: PYTHON=python3.12, EFFORT=1..9 for the demo and the benchmarks, JOBS=4 measurements at a time,
+# WORKERS=4 processes for the tests (by default one a core, 8 at most; 0 runs them in one, for a debugger),
 # PYTHONS="python3.10 /opt/python3.13" for the matrix (by default all that are found),
 # PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" to install the smaller torch without CUDA.
 
@@ -7,6 +8,7 @@ PYTHON ?= python3
 EFFORT ?= 5
 PYTHONS ?=
 JOBS ?= 1
+WORKERS ?= logical
 PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,7 +33,7 @@ demo: $(STAMP)  ## encode a photograph at 0.3 bpp, decode it, compare it with JP
 	$(BIN)/python -m benchmarks.demo --effort $(EFFORT)
 
 test: $(STAMP)  ## run the whole test suite
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
 test-slow: $(STAMP)  ## run the tests that take minutes: kills at random moments and the like
 	$(BIN)/python -m pytest -q -m slow
