@@ -26,7 +26,7 @@ from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.course import MENDED, Course, goal
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import CHEAPEST, GridSearch
+from inrcodec.fit.grid.landing import CHEAPEST, Flags, GridSearch
 from inrcodec.fit.grid.model import NARROW, GridNetworks
 from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.scene import Scene
@@ -220,6 +220,9 @@ class GridDescent(Course):
         self.pressed = True
         self._search_steps()
 
+    movable: Flags | None = None
+    """Which latents are not zero for good; None stands for all."""
+
     cheapest = 0.0
     """The least price that steps are searched at, as -dlnMSE/dlnbits."""
 
@@ -267,7 +270,7 @@ class GridDescent(Course):
 
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""
-        search = GridSearch(self.scene, self._outcome())
+        search = GridSearch(self.scene, self._outcome(), self.movable)
         rounded = search.rate  # under weights that all came to rest at once
         search.flat = self.free_weights().detach()
         left = self.budget - self.networks_bits(search.weights.tensor_bits()) - MENDED * max(0.0, rounded - search.rate)

@@ -34,6 +34,7 @@ from inrcodec.net.context import MAX_LATENT
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _SHARE = 0.25
 """Part of the promising moves that is made in a round: neighbours' moves undo what each promised alone."""
@@ -131,10 +132,11 @@ class GridSearch:
     Args:
         scene: the picture.
         fitted: the fit's outcome.
+        movable: which latents may move, ``(latents,)``; all if left out.
     """
 
-    def __init__(self, scene: Scene, fitted: FittedGrid) -> None:
-        self.scene, self.arch, self.fitted = scene, fitted.arch, fitted
+    def __init__(self, scene: Scene, fitted: FittedGrid, movable: Flags | None = None) -> None:
+        self.scene, self.arch, self.fitted, self.movable = scene, fitted.arch, fitted, movable
         self.shapes = self.arch.shapes(scene.width, scene.height)
         self.sizes = [rows * columns for rows, columns in self.shapes]
         self.grid_of = np.repeat(np.arange(len(self.sizes)), self.sizes)
@@ -257,6 +259,8 @@ class GridSearch:
                 np.where(better, rate, best.bits),
             )
         assert best is not None
+        if self.movable is not None:
+            best = replace(best, error=np.where(self.movable, best.error, np.inf))
         return best, mse
 
     def _weight(self, mse: float) -> float:
@@ -320,7 +324,7 @@ class GridSearch:
     def _scaled(self, whole: Ints, factor: float) -> Ints:
         """Latents times a factor."""
         rounded: Ints = np.rint(whole * factor).astype(np.int32)
-        return rounded
+        return rounded if self.movable is None else np.where(self.movable, rounded, whole)
 
     @torch.no_grad()
     def coarser(self) -> GridSearch | None:
@@ -347,7 +351,7 @@ class GridSearch:
                     best, least = (*codes[:k], code, *codes[k + 1 :]), (error - mse) / (bits - less)
         if best is None:
             return None
-        search = GridSearch(self.scene, replace(self.fitted, step_codes=best))
+        search = GridSearch(self.scene, replace(self.fitted, step_codes=best), self.movable)
         search.latents = self.latents
         return search
 

@@ -26,7 +26,7 @@ from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import CHEAPEST
+from inrcodec.fit.grid.landing import CHEAPEST, Flags
 from inrcodec.fit.grid.model import initial_tensor
 from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
@@ -218,10 +218,8 @@ class LayerDescent(GridDescent):
     ) -> None:  # fmt: skip
         super().__init__(scene, arch, config, budget, seed, prior)
         self.rounds, self.codes = rounds, codes or {}
-        self.free = torch.ones_like(self.latents.detach())
-        if coarse:
-            rows, columns = arch.shapes(scene.width, scene.height)[-1]
-            self.free[-rows * columns :] = 0.0
+        self.movable = beneath_finest(arch, scene) if coarse else None
+        self.free = 1.0 if self.movable is None else torch.from_numpy(self.movable).to(self.latents)
         with torch.no_grad():
             if weights is not None:
                 self.networks.weights.copy_(weights)
@@ -312,7 +310,7 @@ class LayerDescent(GridDescent):
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good; those of the base for the better too, those of the last layer once all rests."""
         if isinstance(self.scene, LayerScene) and not self.scene.layer:
-            return super()._landed_latents() * self.free
+            return super()._landed_latents()
         return self.symbols()
 
     def fitted(self) -> FittedGrid:
@@ -323,6 +321,12 @@ class LayerDescent(GridDescent):
         rounded = self.symbols().cpu().numpy()
         codes = (0,) * len(self.networks.sizes)
         return FittedGrid(self.arch, weights, codes, rounded, self.elasticity, self.done, self.networks.prior)
+
+
+def beneath_finest(arch: GridArch, scene: Scene) -> Flags:
+    """Which of a layer's latents are not of the finest grid, ``(latents,)``."""
+    sizes = [rows * columns for rows, columns in arch.shapes(scene.width, scene.height)]
+    return np.repeat(np.arange(len(sizes)) < len(sizes) - 1, sizes)
 
 
 def refining(arch: LayeredArch) -> Tensor:

@@ -19,7 +19,7 @@ from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch, Ints
-from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights, refining
+from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights, beneath_finest, refining
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.sizing import auto_grid
@@ -135,21 +135,18 @@ class ScalableSession(GridSession):
 
     def _filled_base(self, scene: LayerScene, fitted: FittedGrid, cap: int, *, coarse: bool) -> FittedGrid:
         """The fit of a base whose latents spend what a file of it may have; one that takes more stays as it is."""
-        search, arch = GridSearch(scene.file(), fitted), scene.arch
+        arch = scene.arch
+        search = GridSearch(scene.file(), fitted, beneath_finest(arch, scene) if coarse else None)
         zeros = tuple(np.zeros(shape, np.int32) for shape in search.shapes) * arch.refinements
 
         def size(latents: Ints) -> int:
             whole = Stream(self.header, arch, search.weights, (*search.planes(latents), *zeros))
             return len(cut_at(whole, arch.grids - 1, wave_count(search.shapes[-1])).data)
 
-        before = search.latents
-        if self.ending() or size(before) > cap:
+        if self.ending() or size(search.latents) > cap:
             return fitted
         search.fill(size, cap)
-        latents = search.latents
-        if coarse:  # moves do not know of it
-            latents[-search.sizes[-1] :] = before[-search.sizes[-1] :]
-        return replace(fitted, latents=latents.astype(np.float32))
+        return replace(fitted, latents=search.latents.astype(np.float32))
 
     def _through(self, stage: Stage, cap: int, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of a stage."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inrcodec.fit.descent import Diverged
@@ -20,14 +19,12 @@ from inrcodec.fit.grid.config import ORDINARY, GridConfig
 from inrcodec.fit.grid.course import falling, rounded, softness
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.growth import Growth
-from inrcodec.fit.grid.landing import CAUTION, GridSearch, Ints, Moves, weight_symbols
+from inrcodec.fit.grid.landing import Flags, GridSearch, Ints, weight_symbols
 from inrcodec.fit.grid.noise import NoiseBank
 from inrcodec.fit.grid.plain import flat_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.tiles import Tile, Window, decided
 from inrcodec.net.grid import GridArch
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ class TileSearch(GridSearch):
     """
 
     def __init__(self, scene: Scene, fitted: FittedGrid, price: float, own: Flags) -> None:
-        super().__init__(scene, fitted)
+        super().__init__(scene, fitted, own)
         self.price, self.own = price, own
 
     def _weight(self, mse: float) -> float:  # noqa: ARG002 - the price is given, whatever the error
@@ -126,14 +123,6 @@ class TileSearch(GridSearch):
     def own_bits(self) -> float:
         """Bits of the latents that may move."""
         return float(self._own_bits(self.latents)[self.own].sum())
-
-    def moves(self, price: float = 1.0, caution: float = CAUTION) -> tuple[Moves, float]:
-        """As :meth:`GridSearch.moves`; latents of others have none that are any good."""
-        moves, mse = super().moves(price, caution)
-        return replace(moves, error=np.where(self.own, moves.error, np.inf)), mse
-
-    def _scaled(self, whole: Ints, factor: float) -> Ints:
-        return np.where(self.own, super()._scaled(whole, factor), whole)
 
 
 class TileDescent:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.grid.config import GridConfig, grid_effort
@@ -88,6 +89,31 @@ def test_optimised_latents_are_better_than_careless_ones(scene: Scene, fitted: F
     search.refine(bits, 4)
     after, rate = search._judge(search.latents)
     assert math.log(after) + fitted.multiplier * rate / bits < math.log(error) + fitted.multiplier
+
+
+def test_latents_that_may_not_move_stay(scene: Scene, fitted: FittedGrid) -> None:
+    movable = np.random.default_rng(1).random(len(fitted.latents)) < 0.5
+    search = GridSearch(scene, fitted, movable)
+    before, rate = search.latents.copy(), search.rate
+
+    def moved() -> set[bool]:
+        return set(movable[search.latents != before].tolist())
+
+    for budget in (0.95 * rate, 1.1 * rate):
+        search.refine(budget, 3)
+        assert moved() == {True}
+
+    def size(latents: NDArray[np.int32]) -> int:
+        return round(search.bits(latents) / 8)
+
+    search.fill(size, round(1.1 * size(search.latents)))
+    assert moved() == {True}
+    search.shrink(lambda latents: not latents[movable].any())
+    assert moved() == {True}
+    assert not search.latents[movable].any()
+    coarser = search.coarser()
+    assert coarser is not None
+    assert coarser.movable is movable
 
 
 def test_nothing_fits_no_bytes(scene: Scene, fitted: FittedGrid) -> None:
