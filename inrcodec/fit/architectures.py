@@ -6,13 +6,14 @@ from inrcodec.encoder import ARCHITECTURES, EncodeOptions, Target, architecture,
 from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.tiled import TiledSession
-from inrcodec.fit.session import Session
+from inrcodec.fit.session import AnySession
+from inrcodec.fit.siren import SirenSession
 
-SESSIONS: dict[str, type[Session]] = {"siren": Session, "grid": GridSession}
+SESSIONS: dict[str, type[AnySession]] = {"siren": SirenSession, "grid": GridSession}
 """What encodes with an architecture."""
 
 
-def session_of(options: EncodeOptions, target: Target, pixels: int) -> type[Session]:
+def session_of(options: EncodeOptions, target: Target, pixels: int) -> type[AnySession]:
     """What encodes a picture of so many pixels with these options.
 
     Raises:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from inrcodec.coding.symbols import Symbols
 from inrcodec.decoder import decode_pixels, decoding_work, draw
 from inrcodec.errors import InrError
-from inrcodec.fit.fitted import FittedNet
+from inrcodec.fit.checkpoint import Outcome
 from inrcodec.format.stream import Stream
 from inrcodec.limits import Limits
 from inrcodec.metrics import picture_psnr
@@ -20,8 +21,11 @@ _CHECK_DB = 0.05
 """The decoded file may differ from the fitted net by this much; more means a broken build, not rounding."""
 
 
+Fitted = TypeVar("Fitted", bound=Outcome)
+
+
 @dataclass(frozen=True)
-class Candidate:
+class Candidate(Generic[Fitted]):
     """A file that could be the result.
 
     Attributes:
@@ -29,17 +33,17 @@ class Candidate:
         data: its bytes.
         psnr: of the decoded picture, where something can be seen of it.
         cap: bytes it was made for.
-        fitted: the net it came from.
+        fitted: what the fit came to that it was made of.
     """
 
     stream: Stream
     data: bytes
     psnr: float
     cap: int
-    fitted: FittedNet
+    fitted: Fitted
 
     @classmethod
-    def of(cls, pixels: Pixels, stream: Stream, cap: int, fitted: FittedNet) -> Candidate:
+    def of(cls, pixels: Pixels, stream: Stream, cap: int, fitted: Fitted) -> Candidate[Fitted]:
         """Pack a stream, and see what it shows."""
         return cls(stream, stream.data, picture_psnr(pixels, draw(stream).array), cap, fitted)
 

@@ -18,7 +18,6 @@ import torch
 
 from inrcodec.atomic import atomic_write
 from inrcodec.errors import InrError
-from inrcodec.fit.fitted import FittedNet
 from inrcodec.pixels import Pixels
 
 
@@ -34,6 +33,10 @@ class Fit(Protocol):
 
 class Outcome(Protocol):
     """What a fit hands on."""
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps taken."""
 
     def state(self) -> dict[str, Any]:
         """Plain types and tensors."""
@@ -60,7 +63,7 @@ class Journal:
         interval: float,
         *,
         resume: bool,
-        restore: Callable[[dict[str, Any]], Any] = FittedNet.from_state,
+        restore: Callable[[dict[str, Any]], Any],
     ) -> None:
         self.path, self.identity, self.interval = path, identity, interval
         self.fits: dict[str, Any] = {}

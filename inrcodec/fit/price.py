@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inrcodec.encoder import Trial
 from inrcodec.fit.candidate import Candidate
 
 if TYPE_CHECKING:
     from inrcodec.fit.config import FitConfig
-    from inrcodec.fit.session import Session
+    from inrcodec.fit.session import AnySession
 
 ENOUGH = 0.98
 """Part of the cap that is near enough."""
@@ -45,11 +45,11 @@ class PriceSearch:
         cap: bytes the file may take.
     """
 
-    def __init__(self, session: Session, cap: int) -> None:
+    def __init__(self, session: AnySession, cap: int) -> None:
         self.session, self.cap = session, cap
         self.trials: list[Trial] = []
 
-    def run(self) -> Candidate:
+    def run(self) -> Candidate[Any]:
         """Find it. Where the search comes to no end, its last fit is landed on the cap."""
         session = self.session
         price = session.price_of(self.cap)
@@ -63,9 +63,11 @@ class PriceSearch:
         near = fitting and len(best.data) >= ENOUGH * self.cap
         return best if near else session.refit(best, self.cap)
 
-    def _close_in(self, price: float, config: FitConfig, most: int, enough: float) -> tuple[float, list[Candidate]]:
+    def _close_in(
+        self, price: float, config: FitConfig, most: int, enough: float
+    ) -> tuple[float, list[Candidate[Any]]]:
         """Fits of one length, until one takes nearly all of the cap; returns the next price, and what they gave."""
-        found: list[Candidate] = []
+        found: list[Candidate[Any]] = []
         points: list[tuple[float, float]] = []
         for _ in range(most):
             share = 0.1 if config.steps < self.session.config.steps else 0.6  # of the time left, where there is a limit

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
 
 if TYPE_CHECKING:
-    from inrcodec.fit.session import Session
+    from inrcodec.fit.session import AnySession
 
 _SLOPE = 2.8
 """dB of PSNR for every factor e of bytes, typically."""
@@ -31,12 +31,12 @@ class QualitySearch:
         goal: PSNR in dB that the decoded picture has at least.
     """
 
-    def __init__(self, session: Session, goal: float) -> None:
+    def __init__(self, session: AnySession, goal: float) -> None:
         self.session, self.goal = session, goal
         self.smallest = session.smallest() + 4
         self.largest = max(self.smallest + 2000, session.header.pixels // 2)
 
-    def run(self) -> Candidate:
+    def run(self) -> Candidate[Any]:
         """Find it.
 
         Raises:
@@ -67,9 +67,9 @@ class QualitySearch:
                 break
         return cap
 
-    def _approach(self, cap: int) -> list[Candidate]:
+    def _approach(self, cap: int) -> list[Candidate[Any]]:
         """Full fits until one is near the goal (the last of the list), or at the end of what is possible."""
-        tried: list[Candidate] = []
+        tried: list[Candidate[Any]] = []
         for _ in range(3):
             tried.append(self.session.fit(cap, share=0.45))
             missing = self.goal - tried[-1].psnr
@@ -79,7 +79,7 @@ class QualitySearch:
             cap = following
         return tried
 
-    def _close_in(self, base: Candidate) -> list[Candidate]:
+    def _close_in(self, base: Candidate[Any]) -> list[Candidate[Any]]:
         """Finishes of one fit for other caps, by the secant rule, until the PSNR is just enough."""
         session, goal = self.session, self.goal
         tried, last, slope = [], base, _SLOPE
@@ -96,9 +96,9 @@ class QualitySearch:
             tried.append(found)
         return tried
 
-    def _insist(self, tried: list[Candidate]) -> list[Candidate]:
+    def _insist(self, tried: list[Candidate[Any]]) -> list[Candidate[Any]]:
         """Where nothing was good enough, but nearly so: fits for a little more, until one is."""
-        found: list[Candidate] = []
+        found: list[Candidate[Any]] = []
         best = max(tried, key=lambda candidate: candidate.psnr)
         while best.psnr < self.goal and len(found) < 3 and not self.session.ending():
             cap = max(self._aim(best.cap, self.goal + 0.05 - best.psnr, _SLOPE / 2), self._within(best.cap + 1))
@@ -117,7 +117,7 @@ class QualitySearch:
         return self._within(round(cap * math.exp(min(max(missing / slope, -2.0), 2.0))))
 
 
-def _secant(one: Candidate, two: Candidate, before: float) -> float:
+def _secant(one: Candidate[Any], two: Candidate[Any], before: float) -> float:
     """DB for every factor e of bytes between two files, kept within reason."""
     apart = math.log(len(two.data) / len(one.data))
     return before if abs(apart) < 0.004 else min(max((two.psnr - one.psnr) / apart, 1.5), 6.0)

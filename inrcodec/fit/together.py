@@ -21,8 +21,9 @@ from inrcodec.fit.grid.engine import GridEngine, grid_engine
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.stack import GridStack
 from inrcodec.fit.machine import device_of, use_threads
-from inrcodec.fit.session import SECONDS, Session
+from inrcodec.fit.session import AnySession
 from inrcodec.fit.settings import siren_settings
+from inrcodec.fit.siren import SECONDS, SirenSession
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.train import REFINE, Trainer
 from inrcodec.format.container import Header
@@ -82,7 +83,7 @@ class Together:
             for group in _parted(same, room(options) if self.kinds[same[0]] in together else 1)
             for k in group
         }
-        self._ready: dict[int, tuple[Session, float]] = {}
+        self._ready: dict[int, tuple[AnySession, float]] = {}
         self._begun: set[int] = set()
 
     def company(self, k: int) -> tuple[int, ...]:
@@ -133,11 +134,11 @@ class Together:
         self._ready |= {member: (session, seconds) for member, session in ready.items()}
 
 
-def _go_together(kind: type[Session], options: EncodeOptions) -> bool:
+def _go_together(kind: type[AnySession], options: EncodeOptions) -> bool:
     """Whether fits of a kind can go in lock-step, and gain by it."""
     if kind is GridSession:
         return options.method == "l0" and _runs_in_plain_torch(options)
-    return kind is Session and not _unusual(options) and not _races(options)
+    return kind is SirenSession and not _unusual(options) and not _races(options)
 
 
 def _runs_in_plain_torch(options: EncodeOptions) -> bool:
@@ -147,7 +148,7 @@ def _runs_in_plain_torch(options: EncodeOptions) -> bool:
         return False
 
 
-def _has_memory_for(sessions: Sequence[Session]) -> bool:
+def _has_memory_for(sessions: Sequence[AnySession]) -> bool:
     """Fit in lock-step, if the device can hold that many."""
     try:
         _fit(sessions)
@@ -180,7 +181,7 @@ def _parted(same: Sequence[int], largest: int) -> list[tuple[int, ...]]:
     return [tuple(same[at : at + largest]) for at in range(0, len(same), largest)]
 
 
-def _fit(sessions: Sequence[Session]) -> None:
+def _fit(sessions: Sequence[AnySession]) -> None:
     """Do in lock-step what the sessions would begin with, and the second finishes of those that miss their budget."""
     lead = sessions[0]
     cap = lead.target.cap(lead.header.pixels)
@@ -193,15 +194,16 @@ def _fit(sessions: Sequence[Session]) -> None:
         nets = _descend(lead, members, end, lead.fit_share)
         for session, net in zip(sessions, nets, strict=True):
             session.adopt(cap, net)
-        for attempt in range(SECONDS):
+        alone = [session for session in sessions if isinstance(session, SirenSession)]
+        for attempt in range(SECONDS if alone else 0):
             if lead.stopped() or (end is not None and time.monotonic() >= end):
                 break
-            nets = _finish_again(sessions, cap, nets, end, attempt)
+            nets = _finish_again(alone, cap, nets, end, attempt)
     for session in sessions:
         session.stopped()  # so that it knows
 
 
-def _race(lead: Session, sessions: Sequence[Session], cap: int) -> list[int]:
+def _race(lead: AnySession, sessions: Sequence[AnySession], cap: int) -> list[int]:
     """The seed of every fit; where several start, they race in lock-step too, and each picture has its own winner."""
     starts = [session.starts(cap) for session in sessions]
     if len(starts[0]) == 1:
@@ -214,7 +216,7 @@ def _race(lead: Session, sessions: Sequence[Session], cap: int) -> list[int]:
     return [seeds[best] for seeds, best in zip(starts, np.argmin(standings, 0), strict=True)]
 
 
-def _standings(stack: GridStack, lead: Session) -> list[float]:
+def _standings(stack: GridStack, lead: AnySession) -> list[float]:
     """How fits stand after the first steps of all."""
     with contextlib.suppress(Diverged):
         begin(stack, lead.config.race, lead.stopped)
@@ -223,7 +225,7 @@ def _standings(stack: GridStack, lead: Session) -> list[float]:
 
 
 def _finish_again(
-    sessions: Sequence[Session], cap: int, nets: Sequence[FittedNet | None], end: float | None, attempt: int
+    sessions: Sequence[SirenSession], cap: int, nets: Sequence[FittedNet | None], end: float | None, attempt: int
 ) -> list[FittedNet | None]:
     """Second finishes, in lock-step too; returns the nets that came of them, and None for all others."""
     found = [
@@ -238,7 +240,7 @@ def _finish_again(
     return after
 
 
-def _descend(lead: Session, members: Sequence[Trainer], end: float | None, share: float) -> list[FittedNet | None]:
+def _descend(lead: AnySession, members: Sequence[Trainer], end: float | None, share: float) -> list[FittedNet | None]:
     """Run fits in lock-step to their end; the lead's observer hears of all."""
     stack: Any = GridStack(cast("Any", members)) if isinstance(lead, GridSession) else Stack(members)
     lead.teller.begin(stack)

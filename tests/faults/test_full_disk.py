@@ -154,7 +154,7 @@ def test_a_checkpoint_without_room_stops_the_fit_and_the_last_one_stays(folder: 
         def load_state_dict(self, state: dict[str, Any]) -> None:
             self.state = state["state"]
 
-    journal = Journal(folder / "fit.ckpt", "me", 0, resume=False)
+    journal = Journal(folder / "fit.ckpt", "me", 0, resume=False, restore=dict)
     with room(ROOM), pytest.raises(InrError, match=r"fit\.ckpt: cannot keep the checkpoint: File too large$"):
         journal.keep("first", Fit(ROOM), {})
     assert names(folder) == []
@@ -163,7 +163,7 @@ def test_a_checkpoint_without_room_stops_the_fit_and_the_last_one_stays(folder: 
         journal.keep("first", Fit(ROOM), {})
     assert names(folder) == ["fit.ckpt"]
     fit = Fit(0)
-    assert Journal(folder / "fit.ckpt", "me", 0, resume=True).restore("first", fit)
+    assert Journal(folder / "fit.ckpt", "me", 0, resume=True, restore=dict).restore("first", fit)
     assert fit.state.numel() == 10
 
 

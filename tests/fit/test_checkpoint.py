@@ -10,16 +10,22 @@ from inrcodec.errors import InrError
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.checkpoint import Journal, identity
 from inrcodec.fit.config import SirenConfig
+from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.train import Trainer, train
 from inrcodec.net.arch import Arch
 from inrcodec.pixels import Pixels
+
+
+def journal_of(path: Path, owner: str, *, resume: bool) -> Journal:
+    """A journal of fits of networks alone that is written whenever it can be."""
+    return Journal(path, owner, 0.0, resume=resume, restore=FittedNet.from_state)
 
 
 def test_a_journal_brings_back_finished_and_unfinished_fits(
     tmp_path: Path, canvas: Canvas, arch: Arch, config: SirenConfig
 ) -> None:
     path = tmp_path / "fit.ckpt"
-    journal = Journal(path, "me", 0.0, resume=False)
+    journal = journal_of(path, "me", resume=False)
     short = replace(config, steps=30)
     fitted = train(Trainer(canvas, arch, short, 2000.0))
     journal.finish("one", fitted)
@@ -28,7 +34,7 @@ def test_a_journal_brings_back_finished_and_unfinished_fits(
         trainer.step()
     journal.keep("two", trainer, {"seed": 7})
 
-    again = Journal(path, "me", 0.0, resume=True)
+    again = journal_of(path, "me", resume=True)
     done = again.finished("one")
     assert done is not None
     assert all(np.array_equal(a, b) for a, b in zip(done.tensors, fitted.tensors, strict=True))
@@ -44,10 +50,10 @@ def test_a_checkpoint_of_another_encode_is_refused(
     tmp_path: Path, canvas: Canvas, arch: Arch, config: SirenConfig
 ) -> None:
     path = tmp_path / "fit.ckpt"
-    Journal(path, "me", 0.0, resume=False).finish("one", train(Trainer(canvas, arch, replace(config, steps=5), 2000.0)))
+    journal_of(path, "me", resume=False).finish("one", train(Trainer(canvas, arch, replace(config, steps=5), 2000.0)))
     with pytest.raises(InrError, match="another encode"):
-        Journal(path, "you", 0.0, resume=True)
-    assert Journal(path, "you", 0.0, resume=False).finished("one") is None
+        journal_of(path, "you", resume=True)
+    assert journal_of(path, "you", resume=False).finished("one") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x80\x04N."])
@@ -55,11 +61,11 @@ def test_a_damaged_checkpoint_is_one_clear_error(tmp_path: Path, content: bytes)
     path = tmp_path / "fit.ckpt"
     path.write_bytes(content)
     with pytest.raises(InrError, match="not a checkpoint"):
-        Journal(path, "me", 0.0, resume=True)
+        journal_of(path, "me", resume=True)
 
 
 def test_a_missing_checkpoint_means_a_fresh_start(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "none.ckpt", "me", 0.0, resume=True)
+    journal = journal_of(tmp_path / "none.ckpt", "me", resume=True)
     assert journal.finished("one") is None
     assert journal.started("one") is None
 

@@ -11,7 +11,7 @@ import pytest
 from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import EncodeOptions, Target, encode_pixels
 from inrcodec.errors import TargetError
-from inrcodec.fit import session
+from inrcodec.fit import siren
 from inrcodec.fit.descent import Diverged
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.train import Trainer, train
@@ -57,7 +57,7 @@ def test_the_search_goes_on_although_finishes_diverge(picture: Pixels, monkeypat
             raise Diverged("boom")
         return train(trainer, **rest)
 
-    monkeypatch.setattr(session, "train", explosive)
+    monkeypatch.setattr(siren, "train", explosive)
     coded = encode_pixels(picture, Target("psnr", 30.0), QUICK)
     assert coded.report.psnr >= 30.0
     assert len(finishes) == len(set(finishes)) > 1  # none is tried twice
@@ -69,6 +69,6 @@ def test_a_cap_too_small_for_the_net_ends_the_search_not_the_encode(
     def refuse(*_: Any) -> None:
         raise TargetError("54 bytes cannot hold this network", smallest_bytes=60)
 
-    monkeypatch.setattr(session.Session, "refit", refuse)
+    monkeypatch.setattr(siren.SirenSession, "refit", refuse)
     coded = encode_pixels(picture, Target("psnr", 26.0), QUICK)
     assert psnr(picture.array, decode_pixels(coded.data).array) >= 26.0

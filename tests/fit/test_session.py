@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inrcodec.decoder import decode_pixels, probe
 from inrcodec.encoder import EncodeOptions, Progress, Target, encode_pixels, plan
 from inrcodec.errors import InrError, TargetError
-from inrcodec.fit import session, teller
+from inrcodec.fit import siren, teller
 from inrcodec.fit.descent import Diverged
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.train import Trainer, train
@@ -206,7 +206,7 @@ def test_a_second_finish_that_diverges_leaves_the_first_fit(
             raise Diverged("boom")
         return train(trainer, **rest)
 
-    monkeypatch.setattr(session, "train", explosive)
+    monkeypatch.setattr(siren, "train", explosive)
     coded = encode_pixels(picture, Target("bytes", 400), replace(QUICK, overrides=(*QUICK.overrides, ("aim", aim))))
     assert len(attempts) == 1
     assert len(coded.data) <= 400

@@ -12,7 +12,7 @@ import torch
 from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack
 from inrcodec.errors import InrError, TargetError
-from inrcodec.fit import session, teller, together
+from inrcodec.fit import session, siren, teller, together
 from inrcodec.fit.descent import Descent, Diverged, advance
 from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid import session as grid_session
@@ -69,7 +69,7 @@ def test_pictures_of_one_shape_go_together_and_all_fit_their_cap(
 ) -> None:
     results = encode_stack(pictures, CAP, replace(QUICK, method=method))
     assert stacked[0] == 3
-    assert len(stacked) <= 1 + session.SECONDS
+    assert len(stacked) <= 1 + siren.SECONDS
     for picture, result in zip(pictures, results, strict=True):
         assert isinstance(result, Encoded)
         assert len(result.data) == result.report.bytes <= 400
@@ -131,7 +131,7 @@ def test_a_picture_whose_fit_diverges_is_fitted_alone_and_more_gently(
             rates.append(self.config.lr)
 
     monkeypatch.setattr(together, "Stack", Unlucky)
-    monkeypatch.setattr(session, "Trainer", Watched)
+    monkeypatch.setattr(siren, "Trainer", Watched)
     results = encode_stack([pictures[0], pictures[2], pictures[3]], CAP, QUICK)
     assert len(_files(results)) == 3
     assert rates[:3] == [1e-3] * 3
@@ -148,7 +148,8 @@ def test_a_second_finish_that_diverges_leaves_the_first_fit_and_is_not_tried_aga
 
     alone: list[Trainer] = []
     monkeypatch.setattr(together, "advance", explosive)
-    monkeypatch.setattr(session, "train", lambda trainer, **_: alone.append(trainer))
+    for module, name in ((session, "advance"), (siren, "train")):
+        monkeypatch.setattr(module, name, lambda trainer, **_: alone.append(trainer))
     low = replace(QUICK, overrides=(*QUICK.overrides, ("aim", "0.9")))
     results = encode_stack([pictures[0], pictures[2], pictures[3]], CAP, low)
     assert stacked == [3, 3]
@@ -296,7 +297,7 @@ def test_a_group_that_is_too_large_for_the_device_is_halved(
 ) -> None:
     tried: list[int] = []
 
-    def full(sessions: Sequence[session.Session]) -> None:
+    def full(sessions: Sequence[session.AnySession]) -> None:
         tried.append(len(sessions))
         if len(sessions) > 2:
             raise torch.cuda.OutOfMemoryError("no room")

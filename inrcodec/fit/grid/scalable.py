@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from torch import Tensor
 from inrcodec.coding.neighbourhood import wave_count
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
-from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
@@ -72,7 +71,7 @@ class Stage:
 class ScalableSession(GridSession):
     """An encode with latents in layers; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
-    def settings(self) -> FitConfig:
+    def settings(self) -> GridConfig:
         """What the fits are to do; all start at a prior, as the base cannot pay for other networks.
 
         Raises:
@@ -80,7 +79,7 @@ class ScalableSession(GridSession):
         """
         if self.options.method != "l0":
             raise ValueError("--scalable is for --method l0")
-        return replace(cast("GridConfig", super().settings()), scratch=math.inf)
+        return replace(super().settings(), scratch=math.inf)
 
     def coarse(self, cap: int | None) -> bool:  # noqa: ARG002 - that of other encodes decides
         """Whether fits go without the finest grid: no, upper layers want it."""
@@ -91,13 +90,13 @@ class ScalableSession(GridSession):
         """Whether a fit can be landed on another cap."""
         return False
 
-    def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:  # noqa: ARG002
+    def descent(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> Any:  # noqa: ARG002
         """The fit of the stage that is due."""
-        return self._stage.begin(cast("GridConfig", config), seed)
+        return self._stage.begin(config, seed)
 
-    def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
+    def fit(self, cap: int, config: GridConfig | None = None, share: float = 1.0) -> Candidate[FittedGrid]:
         """Fits of all bytes, of the base and of every layer above it, and a cut at the cap."""
-        settings = cast("GridConfig", config or self.config)
+        settings = config or self.config
         rungs = (*settings.rungs, 1.0)
         base = auto_grid(self.header, cap, len(rungs) - 1)
         arch = LayeredArch.over(base, len(rungs) - 1, scale=len(rungs) // 2)
@@ -151,11 +150,11 @@ class ScalableSession(GridSession):
     def _through(self, stage: Stage, cap: int, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of a stage."""
         self._stage = stage
-        fitted = self._fitted(cast("Any", stage.arch), stage.budget, f"{cap} {stage.name}", config, share)
+        fitted = self._fitted(stage.arch, stage.budget, f"{cap} {stage.name}", config, share)
         self.steps += fitted.steps
-        return cast("FittedGrid", fitted)
+        return fitted
 
-    def _landed_layers(self, scene: LayerScene, fitted: FittedGrid, cap: int) -> Candidate:
+    def _landed_layers(self, scene: LayerScene, fitted: FittedGrid, cap: int) -> Candidate[FittedGrid]:
         """The file of all layers, its last one such that it fills the cap; cut where that cannot be had."""
         search = GridSearch(scene.file(), fitted)
         below = tuple(plane for flat in scene.below for plane in search.planes(flat.cpu().numpy().astype(np.int32)))
@@ -177,4 +176,4 @@ class ScalableSession(GridSession):
             cut = cut_to(stream(search.latents), cap)
         except TargetError:
             raise self.too_small(cap, fitted.arch) from None
-        return Candidate.of(self.pixels, cut, cap, cast("Any", fitted))
+        return Candidate.of(self.pixels, cut, cap, fitted)

@@ -11,11 +11,9 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import EncodeOptions
 from inrcodec.fit.bisection import bracket
 from inrcodec.fit.candidate import Candidate
-from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.descent import begin
 from inrcodec.fit.engine import reference
-from inrcodec.fit.fitted import FittedNet
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import CLOCK_PATIENCE, GridDescent
 from inrcodec.fit.grid.engine import grid_engine
@@ -40,7 +38,7 @@ _HALVINGS = 40
 """Of the logarithm of the bits that belong to a price."""
 
 
-class GridSession(Session):
+class GridSession(Session[GridConfig, FittedGrid]):
     """An encode with latent grids; see :func:`inrcodec.encoder.encode_pixels` for the arguments."""
 
     fit_share = Session.fit_share / (1 + CLOCK_PATIENCE)
@@ -48,7 +46,7 @@ class GridSession(Session):
     deepest = MAX_COARSEST
     """Octave of the coarsest grid at most."""
 
-    def settings(self) -> FitConfig:
+    def settings(self) -> GridConfig:
         """What the fit is to do.
 
         Raises:
@@ -72,7 +70,7 @@ class GridSession(Session):
         """Whether fits for a cap go without the finest grid: those to which a bit is dear."""
         return cap is not None and self._worth(8.0 * cap) > DEAR
 
-    def alike(self, other: Session) -> bool:
+    def alike(self, other: Session[Any, Any]) -> bool:
         """Whether fits for the target can go in lock-step with those of another picture."""
         cap = self.target.cap(self.header.pixels)
         return isinstance(other, GridSession) and self.coarse(cap) == other.coarse(cap)
@@ -100,25 +98,25 @@ class GridSession(Session):
 
         warm_up(cast("Any", Kernels), lambda: self.teller.tell("compile", 0, 0))
 
-    def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
+    def fit(self, cap: int, config: GridConfig | None = None, share: float = 1.0) -> Candidate[FittedGrid]:
         """One fit and its landing; see :meth:`inrcodec.fit.session.Session.fit`."""
         config = config or self.config
         arch, budget = self._sized(cap)
         fitted = self._fitted(arch, budget, cap, config, share)
         self.steps += fitted.steps
-        return self._landed(cast("Any", fitted), cap, config)
+        return self._landed(fitted, cap, config)
 
     def priced(
-        self, price: float, cap: int | None = None, config: FitConfig | None = None, share: float = 1.0
-    ) -> Candidate:
+        self, price: float, cap: int | None = None, config: GridConfig | None = None, share: float = 1.0
+    ) -> Candidate[FittedGrid]:
         """A fit at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
         config = replace(config or self.config, price=price)
         arch, budget = self._sized_at(price, cap)
-        fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, f"price {price}", config, share))
+        fitted = self._fitted(arch, budget, f"price {price}", config, share)
         self.steps += fitted.steps
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         stream = self._written(arch, round_grid(self.scene, fitted, rounds=config.landing, stop=self.ending))
-        return Candidate.of(self.pixels, stream, len(stream.data), cast("Any", fitted))
+        return Candidate.of(self.pixels, stream, len(stream.data), fitted)
 
     def _sized_at(self, price: float, cap: int | None) -> tuple[GridArch, float]:
         """The architecture of a fit at a price, and the bits it is to come to: those of a cap, if there is any."""
@@ -164,29 +162,25 @@ class GridSession(Session):
         usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse)
         if cap is None:
             return usual
-        narrow = cast("GridConfig", self.config).narrowed(self._budget(usual, cap))
+        narrow = self.config.narrowed(self._budget(usual, cap))
         arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse, narrow=narrow)
         check_decodable(self.header, arch, cap)
         return arch
 
-    def _sized(self, cap: int) -> tuple[Any, Any]:
-        """The architecture, and the bits that latents and weights may take in a file of ``cap`` bytes."""
+    def _sized(self, cap: int) -> tuple[GridArch, float]:
+        """The architecture for a cap, and the bits that latents and weights may take in the file."""
         arch = self.arch(cap)
         return arch, self._budget(arch, cap)
 
-    def second(self, cap: int, fitted: FittedNet, attempt: int = 0) -> None:
-        """Nothing: the landing meets the budget, whatever the fit came to."""
-
-    def refit(self, base: Candidate, cap: int) -> Candidate:
+    def refit(self, base: Candidate[FittedGrid], cap: int) -> Candidate[FittedGrid]:
         """The same fit, landed on another cap."""
-        return self._landed(cast("Any", base.fitted), cap, self.config)
+        return self._landed(base.fitted, cap, self.config)
 
-    def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
+    def descent(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> Any:
         """A fit that is about to begin."""
         assert budget is not None
-        settings = cast("GridConfig", config)
-        prior = NO_PRIOR if settings.at_random(budget) else self._prior(arch, budget)
-        return GridDescent(self.scene, arch, settings, budget, seed, prior)
+        prior = NO_PRIOR if config.at_random(budget) else self._prior(arch, budget)
+        return GridDescent(self.scene, arch, config, budget, seed, prior)
 
     def _prior(self, arch: GridArch, budget: float) -> int:
         """What the networks of a fit are measured from."""
@@ -194,11 +188,11 @@ class GridSession(Session):
             return NO_PRIOR
         return nearest_prior(_DEARER * self._worth(budget))
 
-    def entrants(self, config: FitConfig, budget: float | None) -> int:
+    def entrants(self, config: GridConfig, budget: float | None) -> int:
         """How many seeds start: one where there is a prior, as all would come to the same end."""
-        return config.candidates if budget is not None and cast("GridConfig", config).at_random(budget) else 1
+        return config.candidates if budget is not None and config.at_random(budget) else 1
 
-    def trial(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> float:
+    def trial(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> float:
         """How a fit stands after the first steps of all."""
         descent: GridDescent = self.descent(arch, config, budget, seed)
         begin(descent, config.race, self.stopped)
@@ -208,7 +202,7 @@ class GridSession(Session):
         """Bits left for latents and weights in a file of ``cap`` bytes."""
         return latent_budget(self.header, arch, cap)
 
-    def _landed(self, fitted: FittedGrid, cap: int, config: FitConfig) -> Candidate:
+    def _landed(self, fitted: FittedGrid, cap: int, config: GridConfig) -> Candidate[FittedGrid]:
         arch = fitted.arch
 
         def size(weights: Symbols, latents: tuple[Ints, ...]) -> int:
@@ -227,7 +221,7 @@ class GridSession(Session):
             )
         except ValueError:
             raise self.too_small(cap, arch) from None
-        return Candidate.of(self.pixels, self._written(arch, landed), cap, cast("Any", fitted))
+        return Candidate.of(self.pixels, self._written(arch, landed), cap, fitted)
 
     def _written(self, arch: GridArch, landed: LandedGrid) -> Stream:
         """What a file says."""

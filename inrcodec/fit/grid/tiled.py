@@ -20,7 +20,6 @@ from inrcodec.coding.wavefront import latent_cost
 from inrcodec.encoder import tile_side
 from inrcodec.fit.bisection import bracket
 from inrcodec.fit.candidate import Candidate
-from inrcodec.fit.config import FitConfig
 from inrcodec.fit.descent import advance
 from inrcodec.fit.grid.allowance import Allowance, Outlay
 from inrcodec.fit.grid.config import GridConfig
@@ -97,9 +96,9 @@ class TiledSession(GridSession):
         """The outcome of a fit from a checkpoint."""
         return TileLatents.from_state(state) if "tile" in state else FittedGrid.from_state(state)
 
-    def settings(self) -> FitConfig:
+    def settings(self) -> GridConfig:
         """What the fits are to do; that of the networks is short, and starts at a prior."""
-        return replace(cast("GridConfig", super().settings()), scratch=math.inf)
+        return replace(super().settings(), scratch=math.inf)
 
     def look(self, device: torch.device) -> None:
         """Put samples of the picture in the form that fits take."""
@@ -113,15 +112,14 @@ class TiledSession(GridSession):
         """Whether a fit can be landed on another cap."""
         return False
 
-    def descent(self, arch: Any, config: FitConfig, budget: float | None, seed: int) -> Any:
+    def descent(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> Any:
         """The fit that is due: of the networks, or of a tile."""
-        settings = cast("GridConfig", config)
         if self._due is not None:
-            return self._due(settings, seed)
+            return self._due(config, seed)
         assert budget is not None
         self.teller.pixels = round(self.scene.share * self.header.pixels)
         return GrowingDescent(
-            self.scene, arch, settings.pinned(budget), budget * self.scene.share, seed, self._prior(arch, budget)
+            self.scene, arch, config.pinned(budget), budget * self.scene.share, seed, self._prior(arch, budget)
         )
 
     _due: Callable[[GridConfig, int], TileDescent] | None = None
@@ -137,9 +135,9 @@ class TiledSession(GridSession):
     def _outlook(self, bits: float) -> Outlook:
         return self.scene.outlook(bits * self.scene.share)
 
-    def fit(self, cap: int, config: FitConfig | None = None, share: float = 1.0) -> Candidate:
+    def fit(self, cap: int, config: GridConfig | None = None, share: float = 1.0) -> Candidate[FittedGrid]:
         """Fits of networks and tiles; see :meth:`inrcodec.fit.session.Session.fit`."""
-        settings = cast("GridConfig", config or self.config)
+        settings = config or self.config
         arch, budget = self._sized(cap)
         networks = self._networks(arch, budget, str(cap), settings, share)
         while (weights := weight_symbols(networks)).kept and sum(weights.tensor_bits()) > budget:
@@ -152,25 +150,25 @@ class TiledSession(GridSession):
         tiles.rehearse(left * self.scene.share)
         tiles.run()
         if self.ending():
-            return Candidate.of(self.pixels, tiles.forced(cap), cap, cast("Any", networks))
-        return Candidate.of(self.pixels, tiles.filled(cap), cap, cast("Any", networks))
+            return Candidate.of(self.pixels, tiles.forced(cap), cap, networks)
+        return Candidate.of(self.pixels, tiles.filled(cap), cap, networks)
 
     def priced(
-        self, price: float, cap: int | None = None, config: FitConfig | None = None, share: float = 1.0
-    ) -> Candidate:
+        self, price: float, cap: int | None = None, config: GridConfig | None = None, share: float = 1.0
+    ) -> Candidate[FittedGrid]:
         """Fits at a fixed price of bits; see :meth:`inrcodec.fit.session.Session.priced`."""
-        settings = replace(cast("GridConfig", config or self.config), price=price)
+        settings = replace(config or self.config, price=price)
         arch, budget = self._sized_at(price, cap)
         networks = self._networks(arch, budget, f"price {price}", settings, share)
         tiles = Tiles(self, networks, settings, price, None, f"price {price}")
         tiles.run()
         stream = tiles.stream
-        return Candidate.of(self.pixels, stream, len(stream.data), cast("Any", networks))
+        return Candidate.of(self.pixels, stream, len(stream.data), networks)
 
     def _networks(self, arch: GridArch, budget: float, name: str, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of the fit of the networks."""
         self._due = None
-        fitted = cast("FittedGrid", self._fitted(cast("Any", arch), budget, name, config, share * _NETWORKS_TIME))
+        fitted = self._fitted(arch, budget, name, config, share * _NETWORKS_TIME)
         self.steps += fitted.steps
         return fitted
 
@@ -189,7 +187,7 @@ class TiledSession(GridSession):
             tell: hears how it goes.
         """
         self._due, self._tell = due, tell
-        found = cast("TileLatents", self._fitted(cast("Any", arch), 1.0, name, config, share))
+        found = cast("TileLatents", self._fitted(arch, 1.0, name, config, share))
         self._due = None
         self.steps += found.steps
         return found
