@@ -265,10 +265,14 @@ class Session(ABC, Generic[Config, Fitted]):
             try:
                 return self._attempt(arch, budget, cap, config, share)
             except Diverged:  # noqa: PERF203 - five attempts at most, minutes each
-                config = replace(config, lr=config.lr / 2)
+                config = self.gentler(config)
         raise InrError(
             f"the fit diverged even at a learning rate of {config.lr:g}; try other --layers or a lower --set lr="
         )
+
+    def gentler(self, config: Config) -> Config:
+        """Settings for another try at a fit that diverged."""
+        return replace(config, lr=config.lr / 2)
 
     def _attempt(self, arch: Network, budget: float | None, cap: int | str, config: Config, share: float) -> Fitted:
         key = _key(arch, cap, config)

@@ -193,53 +193,50 @@ class FileScene(Scene):
         return total * self.arch.unit(self.layer)
 
 
-class LayerDescent(GridDescent):
-    """The fit of a layer, or of all bytes at first; weights come to rest in that of the base, and in the last one.
+@dataclass(frozen=True)
+class Start:
+    """Where the fit of a stage begins, and what it leaves alone.
 
-    Args:
-        scene: the picture, as the layer sees it.
-        arch: the architecture.
-        config: settings.
-        budget: bits of everything up to this layer.
-        seed: of the initialisation and the noise.
-        prior: code of what the weights are measured from.
-        weights: where they start, less the prior, ``(params,)``.
-        latents: where latents start, in their own unit; zeros if left out.
+    Attributes:
+        weights: less the prior, ``(params,)``; at the prior, if left out.
+        latents: in their own unit, ``(latents,)``; zeros, if left out.
         rounds: whether weights get their steps in this fit, and come to rest.
         coarse: whether latents of the finest grid stay zero.
-        codes: of the steps of tensors that have theirs for good, by their names. Weights of the base's context model
-            are those of the file then, and stay.
+    """
+
+    weights: Tensor | None = None
+    latents: Tensor | None = None
+    rounds: bool = False
+    coarse: bool = False
+
+
+class StageDescent(GridDescent):
+    """One of the fits that make a scalable file.
+
+    Args:
+        scene: the picture, as this fit sees it.
+        arch: the architecture.
+        config: settings.
+        budget: bits of everything up to it.
+        seed: of the initialisation and the noise.
+        prior: code of what the weights are measured from.
+        start: where it begins.
     """
 
     def __init__(
-        self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int, prior: int,
-        *, weights: Tensor | None = None, latents: Tensor | None = None, rounds: bool = False, coarse: bool = False,
-        codes: Mapping[str, int] | None = None,
-    ) -> None:  # fmt: skip
+        self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int, prior: int, start: Start
+    ) -> None:
         super().__init__(scene, arch, config, budget, seed, prior)
-        self.rounds, self.codes = rounds, codes or {}
-        self.movable = beneath_finest(arch, scene) if coarse else None
+        self.rounds = start.rounds
+        self.movable = beneath_finest(arch, scene) if start.coarse else None
         self.free = 1.0 if self.movable is None else torch.from_numpy(self.movable).to(self.latents)
         with torch.no_grad():
-            if weights is not None:
-                self.networks.weights.copy_(weights)
-            if latents is not None:
-                self.latents.copy_(latents * self.free)
-        known = [bool(self.codes) and spec.name[0] == "C" for spec in arch.tensors()]
-        self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]
-        self._keep()
+            if start.weights is not None:
+                self.networks.weights.copy_(start.weights)
+            if start.latents is not None:
+                self.latents.copy_(start.latents * self.free)
 
-    @torch.no_grad()
-    def _keep(self) -> None:
-        """Leave steps and weights that are those of the file already as they are, whatever the others do."""
-        if not self.codes:
-            return
-        networks = self.networks
-        for k, spec in enumerate(self.arch.tensors()):
-            if spec.name in self.codes:
-                networks.log_step[k] = math.log(step_size(self.codes[spec.name]))
-        resting = none_resting(networks.weights) if self.resting is None else self.resting
-        self.resting = torch.where(self.known, (networks.weights / networks.steps()).round(), resting)
+    cheapest = CHEAPEST  # bits of weights are in the files of all layers
 
     def mobility(self) -> Tensor:
         """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them.
@@ -256,23 +253,9 @@ class LayerDescent(GridDescent):
 
     def step(self) -> None:
         """One optimiser step; see :meth:`GridDescent.step`."""
-        if isinstance(self.scene, LayerScene):
-            self.scene.turn.step = self.done
         super().step()
         with torch.no_grad():
             self.latents.mul_(self.free)
-            if self.networks.log_alpha is not None:  # a gate has its price even where its weight rests
-                self.networks.log_alpha[self.known] = _OPEN
-
-    cheapest = CHEAPEST  # bits of weights are in the files of all layers
-
-    def _search_steps(self, dearer: float = 1.0) -> None:
-        super()._search_steps(dearer)
-        self._keep()
-
-    def _freeze(self, rounded: Tensor) -> None:
-        super()._freeze(rounded)
-        self._keep()
 
     def noise(self) -> Tensor:
         """Gaussian noise for every latent, this step's; none where latents stay zero."""
@@ -288,30 +271,14 @@ class LayerDescent(GridDescent):
         if self.rounds:
             super().begin_finish()
 
-    def networks_bits(self, bits: Sequence[float]) -> float:
-        """What the networks take of the budget; of floats that have not been pressed yet, what they usually will."""
-        usual = _PINNED if self.budget < self.config.outer else _FREE
-        scene = self.scene
-        if not isinstance(scene, LayerScene):
-            return min(super().networks_bits(bits), usual, _MOST * self.budget)
-        letters = "CSUVRD" if scene.layer else "CSUVR"
-        counted = sum(some for spec, some in zip(self.arch.tensors(), bits, strict=True) if spec.name[0] in letters)
-        if self.rounds:
-            return counted
-        expected = min(usual, _MOST * scene.budgets[0])
-        if scene.layer:
-            expected += min(_REFINING, _MOST * scene.budgets[1])
-        return min(counted, expected)
-
     def holds(self) -> bool:
         """Whether the last step of the soft phase has to be taken again; see :meth:`GridDescent.holds`."""
         return self.rounds and super().holds()
 
-    def _landed_latents(self) -> Tensor:
-        """Latents rounded for good; those of the base for the better too, those of the last layer once all rests."""
-        if isinstance(self.scene, LayerScene) and not self.scene.layer:
-            return super()._landed_latents()
-        return self.symbols()
+    @property
+    def usual(self) -> float:
+        """Bits that networks usually come to."""
+        return _PINNED if self.budget < self.config.outer else _FREE
 
     def fitted(self) -> FittedGrid:
         """Hand on what there is."""
@@ -321,6 +288,86 @@ class LayerDescent(GridDescent):
         rounded = self.symbols().cpu().numpy()
         codes = (0,) * len(self.networks.sizes)
         return FittedGrid(self.arch, weights, codes, rounded, self.elasticity, self.done, self.networks.prior)
+
+
+class WholeDescent(StageDescent):
+    """The fit of all bytes in one layer."""
+
+    def networks_bits(self, bits: Sequence[float]) -> float:
+        """What the networks take of the budget; floats that are never rounded, what they usually would."""
+        return min(super().networks_bits(bits), self.usual, _MOST * self.budget)
+
+
+class LayerDescent(StageDescent):
+    """The fit of a layer; weights come to rest in that of the base, and in the last one.
+
+    Args:
+        scene: the picture, as the layer sees it.
+        arch: the architecture.
+        config: settings.
+        budget: bits of everything up to it.
+        seed: of the initialisation and the noise.
+        prior: code of what the weights are measured from.
+        start: where it begins.
+        codes: of the steps of tensors that have theirs for good, by their names. Weights of the base's context model
+            are those of the file then, and stay.
+    """
+
+    scene: LayerScene
+
+    def __init__(
+        self, scene: LayerScene, arch: GridArch, config: GridConfig, budget: float, seed: int, prior: int,
+        start: Start, codes: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        super().__init__(scene, arch, config, budget, seed, prior, start)
+        self.codes = codes
+        known = [bool(self.codes) and spec.name[0] == "C" for spec in self.arch.tensors()]
+        self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]
+        self._keep()
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Leave steps and weights that are those of the file already as they are, whatever the others do."""
+        if not self.codes:
+            return
+        networks = self.networks
+        for k, spec in enumerate(self.arch.tensors()):
+            if spec.name in self.codes:
+                networks.log_step[k] = math.log(step_size(self.codes[spec.name]))
+        resting = none_resting(networks.weights) if self.resting is None else self.resting
+        self.resting = torch.where(self.known, (networks.weights / networks.steps()).round(), resting)
+
+    def step(self) -> None:
+        """One optimiser step; see :meth:`GridDescent.step`."""
+        self.scene.turn.step = self.done
+        super().step()
+        if self.networks.log_alpha is not None:  # a gate has its price even where its weight rests
+            with torch.no_grad():
+                self.networks.log_alpha[self.known] = _OPEN
+
+    def _search_steps(self, dearer: float = 1.0) -> None:
+        super()._search_steps(dearer)
+        self._keep()
+
+    def _freeze(self, rounded: Tensor) -> None:
+        super()._freeze(rounded)
+        self._keep()
+
+    def networks_bits(self, bits: Sequence[float]) -> float:
+        """What the networks take of the budget; of floats that have not been pressed yet, what they usually will."""
+        scene = self.scene
+        letters = "CSUVRD" if scene.layer else "CSUVR"
+        counted = sum(some for spec, some in zip(self.arch.tensors(), bits, strict=True) if spec.name[0] in letters)
+        if self.rounds:
+            return counted
+        expected = min(self.usual, _MOST * scene.budgets[0])
+        if scene.layer:
+            expected += min(_REFINING, _MOST * scene.budgets[1])
+        return min(counted, expected)
+
+    def _landed_latents(self) -> Tensor:
+        """Latents rounded for good; those of the base for the better too, those of the last layer once all rests."""
+        return self.symbols() if self.scene.layer else super()._landed_latents()
 
 
 def beneath_finest(arch: GridArch, scene: Scene) -> Flags:

@@ -18,7 +18,17 @@ from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import GridSearch, Ints
-from inrcodec.fit.grid.layers import LayerDescent, LayerScene, WholeScene, base_weights, beneath_finest, refining
+from inrcodec.fit.grid.layers import (
+    LayerDescent,
+    LayerScene,
+    StageDescent,
+    Start,
+    WholeDescent,
+    WholeScene,
+    base_weights,
+    beneath_finest,
+    refining,
+)
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.sizing import auto_grid
@@ -42,10 +52,7 @@ class Stage:
         arch: the architecture.
         budget: bits of everything up to it.
         prior: what weights are measured from.
-        weights: where they start; at the prior, if left out.
-        latents: where latents start; at zero, if left out.
-        rounds: whether weights get their steps in it, and come to rest.
-        coarse: whether it leaves the finest grid alone.
+        start: where it begins.
         codes: of the steps of tensors that have theirs, by their names.
     """
 
@@ -54,18 +61,16 @@ class Stage:
     arch: GridArch
     budget: float
     prior: int
-    weights: Tensor | None = None
-    latents: Tensor | None = None
-    rounds: bool = False
-    coarse: bool = False
+    start: Start
     codes: Mapping[str, int] = field(default_factory=dict)
 
-    def begin(self, config: GridConfig, seed: int) -> LayerDescent:
+    def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        return LayerDescent(
-            self.scene, self.arch, config, self.budget, seed, self.prior,
-            weights=self.weights, latents=self.latents, rounds=self.rounds, coarse=self.coarse, codes=self.codes,
-        )  # fmt: skip
+        if isinstance(self.scene, LayerScene):
+            return LayerDescent(
+                self.scene, self.arch, config, self.budget, seed, self.prior, self.start, self.codes
+            )  # fmt: skip
+        return WholeDescent(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
 
 
 class ScalableSession(GridSession):
@@ -109,7 +114,7 @@ class ScalableSession(GridSession):
         seen = self.scene.samples, self.scene.engine, self.scene.yardstick
 
         first = WholeScene(*seen, unit=arch.unit(arch.refinements))
-        fitted = self._through(Stage("whole", first, base, budgets[-1], prior), cap, settings, shares[0])
+        fitted = self._through(Stage("whole", first, base, budgets[-1], prior, Start()), cap, settings, shares[0])
         weights = base_weights(arch, fitted, self.scene.mean(), self.options.seed)
         latents: Tensor | None = torch.from_numpy(fitted.latents) / (settings.gain * arch.ratio**arch.refinements)
         refined = refining(arch)
@@ -119,7 +124,8 @@ class ScalableSession(GridSession):
             scene = LayerScene(*seen, arch=arch, budgets=budgets[: layer + 1], below=below)
             ends = layer in (0, arch.refinements)
             coarse = super().coarse(round(cap * rungs[layer]))  # as in a file of these bytes alone
-            stage = Stage(f"layer {layer}", scene, arch, budget, prior, weights, latents, ends, coarse, codes)
+            start = Start(weights, latents, ends, coarse)
+            stage = Stage(f"layer {layer}", scene, arch, budget, prior, start, codes)
             fitted = self._through(stage, cap, settings, shares[layer + 1])
             if not layer:
                 fitted = self._filled_base(scene, fitted, round(_FULL * cap * rungs[0]), coarse=coarse)

@@ -122,6 +122,11 @@ class TiledSession(GridSession):
             self.scene, arch, config.pinned(budget), budget * self.scene.share, seed, self._prior(arch, budget)
         )
 
+    def gentler(self, config: GridConfig) -> GridConfig:
+        """Settings for another try at a fit that diverged; a tile has nothing but latents that could do so."""
+        gentle = super().gentler(config)
+        return gentle if self._due is None else replace(gentle, latent_lr=config.latent_lr / 2)
+
     _due: Callable[[GridConfig, int], TileDescent] | None = None
     _tell: Callable[[TileDescent], None]
 

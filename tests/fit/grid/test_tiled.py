@@ -14,9 +14,13 @@ from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import EncodeOptions, Progress, Target, encode_pixels, plan, tile_side
 from inrcodec.errors import TargetError
 from inrcodec.fit.architectures import session_of
+from inrcodec.fit.descent import Diverged
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
+from inrcodec.fit.grid.tile import TileDescent
 from inrcodec.fit.grid.tiled import TiledSession
+from inrcodec.fit.grid.tiles import tile_config
 from inrcodec.format.stream import pack, unpack
 from inrcodec.metrics import psnr
 from inrcodec.pixels import Pixels
@@ -158,3 +162,21 @@ def test_gray_pictures_with_an_opacity(depth: int) -> None:
     assert decoded.alpha is not None
     flat = np.full_like(gray, round(float(gray.mean())))
     assert coded.report.psnr > psnr(gray, flat) + 3
+
+
+def test_a_tile_that_diverges_is_tried_again_more_gently(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, rates, step = tile_config(GridConfig()).latent_lr, list[float](), TileDescent.step
+
+    def wild(self: TileDescent) -> None:
+        if not self.done:
+            rates.append(self.config.latent_lr)
+        if self.config.latent_lr == usual and len(rates) == 3:
+            raise Diverged("boom")
+        step(self)
+
+    monkeypatch.setattr(TileDescent, "step", wild)
+    coded = encode_pixels(picture(), TARGET, QUICK)
+    assert rates.count(usual / 2) == 1
+    assert set(rates) == {usual, usual / 2}
+    assert coded.data != whole
+    assert len(coded.data) <= CAP
