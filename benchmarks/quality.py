@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TextIO
 
+from benchmarks import command
 from benchmarks.rd import published
 
 SHARES = (0.91, 0.94, 0.97, 1.0, 1.03)
@@ -34,8 +34,8 @@ def main() -> None:
     options = parser.parse_args()
     extra = ["--effort", options.effort, *shlex.split(options.extra)]
     with options.out.open("w") as out:
-        command = shlex.join(published(sys.argv[1:]))
-        out.write(f"# python -m benchmarks.quality {command}\npicture\ttarget\tbytes\tpsnr\treaches\tseconds\n")
+        given = shlex.join(published(sys.argv[1:]))
+        out.write(f"# python -m benchmarks.quality {given}\npicture\ttarget\tbytes\tpsnr\treaches\tseconds\n")
         size = line(out, options.picture, ["--psnr", str(options.psnr)], extra, options.psnr)
         for share in SHARES:
             line(out, options.picture, ["--size", str(round(share * size))], extra, options.psnr)
@@ -45,9 +45,8 @@ def line(out: TextIO, picture: Path, target: list[str], extra: list[str], goal: 
     """One encode, one line; returns the bytes."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        words = ["-q", "encode", str(picture), "-o", str(Path(folder) / "a.inr"), "--json", *target, *extra]
-        done = subprocess.run([sys.executable, "-m", "inrcodec", *words], check=True, capture_output=True, text=True)
-    report = json.loads(done.stdout)
+        words = ["encode", str(picture), "-o", str(Path(folder) / "a.inr"), "--json", *target, *extra]
+        report = json.loads(command.run(*words))
     reaches = "yes" if report["psnr"] >= goal else "no"
     text = f"{picture.stem}\t{' '.join(target)}\t{report['bytes']}\t{report['psnr']:.4f}\t{reaches}"
     print(f"{text}\t{time.monotonic() - start:.1f}", file=out, flush=True)

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks import command
 from benchmarks.demo import photograph
 from benchmarks.jpeg import largest_within
 from inrcodec.image import load_image
@@ -130,12 +130,11 @@ def measure(picture: Path, codec: str, bpp: float, options: argparse.Namespace, 
 def ours(picture: Path, method: str, bpp: float, extra: list[str], scratch: Path) -> Measured:
     """One encode and one decode of ours, each a process of its own; files are named after ``scratch``."""
     coded, decoded = scratch.with_name(scratch.name + ".inr"), scratch.with_name(scratch.name + ".png")
-    program = [sys.executable, "-m", "inrcodec", "-q"]
+    words = ["encode", str(picture), "-o", str(coded), "-f", "--json", "-b", str(bpp), "--method", method, *extra]
     start = time.monotonic()
-    command = [*program, "encode", str(picture), "-o", str(coded), "-f", "--json", "-b", str(bpp), "--method", method]
-    report = json.loads(subprocess.run([*command, *extra], check=True, capture_output=True, text=True).stdout)
+    report = json.loads(command.run(*words))
     middle = time.monotonic()
-    subprocess.run([*program, "decode", str(coded), "-o", str(decoded), "-f"], check=True)
+    command.run("decode", str(coded), "-o", str(decoded), "-f")
     end = time.monotonic()
     original, drawn = load_image(picture).pixels, load_image(decoded).pixels
     size = coded.stat().st_size
