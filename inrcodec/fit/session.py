@@ -7,21 +7,21 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target, Trial
 from inrcodec.errors import InrError, TargetError
-from inrcodec.fit.candidate import Candidate
-from inrcodec.fit.checkpoint import Journal, Outcome, identity
+from inrcodec.fit.candidate import Candidate, Fitted
+from inrcodec.fit.checkpoint import Journal, identity
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.engine import engine
 from inrcodec.fit.machine import device_of, use_threads
 from inrcodec.fit.methods import method
-from inrcodec.fit.monitor import Monitor, Watched
+from inrcodec.fit.monitor import Monitor
 from inrcodec.fit.price import PriceSearch
 from inrcodec.fit.quality import QualitySearch
 from inrcodec.fit.teller import Teller
@@ -37,7 +37,6 @@ _COMPILED = 4.0
 """Seconds from which getting ready was compiling kernels: once on a machine, and no part of the time of an encode."""
 
 Config = TypeVar("Config", bound=FitConfig)
-Fitted = TypeVar("Fitted", bound=Outcome)
 
 
 class Session(ABC, Generic[Config, Fitted]):
@@ -211,7 +210,7 @@ class Session(ABC, Generic[Config, Fitted]):
         """Let everybody who listens know how it goes."""
         self.teller.watch(descent)
         if self.monitor is not None:
-            self.monitor.watch(cast("Watched", descent))
+            self.monitor.watch(descent)
 
     def stopped(self) -> bool:
         """True once the user asked to stop."""
@@ -263,9 +262,12 @@ class Session(ABC, Generic[Config, Fitted]):
         """The outcome of a fit; one that diverges is tried again more gently."""
         for _ in range(_ATTEMPTS):
             try:
-                return self._attempt(arch, budget, cap, config, share)
+                fitted = self._attempt(arch, budget, cap, config, share)
             except Diverged:  # noqa: PERF203 - five attempts at most, minutes each
                 config = self.gentler(config)
+            else:
+                self.steps += fitted.steps
+                return fitted
         raise InrError(
             f"the fit diverged even at a learning rate of {config.lr:g}; try other --layers or a lower --set lr="
         )

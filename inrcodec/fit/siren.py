@@ -81,7 +81,6 @@ class SirenSession(Session[SirenConfig, FittedNet]):
         config = config or self.config
         arch, budget = self._sized(cap)
         fitted = self._fitted(arch, divisor(budget), cap, config, share)
-        self.steps += fitted.steps
         if config.quant != "trained":
             return self._post_trained(fitted, cap, config)
         if budget is None:
@@ -144,7 +143,6 @@ class SirenSession(Session[SirenConfig, FittedNet]):
         check_decodable(self.header, arch, made_for)
         config = replace(config or self.config, price=price)
         fitted = self._fitted(arch, arch.params * BITS_PER_WEIGHT, f"price {price}", config, share)
-        self.steps += fitted.steps
         search = Search(self.canvas, fitted)
         stream = self._stream(fitted.arch, search.pack(search.symbols))
         return Candidate.of(self.pixels, stream, len(stream.data), fitted)

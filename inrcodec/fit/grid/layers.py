@@ -202,12 +202,15 @@ class Start:
         latents: in their own unit, ``(latents,)``; zeros, if left out.
         rounds: whether weights get their steps in this fit, and come to rest.
         coarse: whether latents of the finest grid stay zero.
+        codes: of the steps of tensors that have theirs for good, by their names. Weights of the base's context model
+            are those of the file then, and stay.
     """
 
     weights: Tensor | None = None
     latents: Tensor | None = None
     rounds: bool = False
     coarse: bool = False
+    codes: Mapping[str, int] = field(default_factory=dict)
 
 
 class StageDescent(GridDescent):
@@ -235,6 +238,22 @@ class StageDescent(GridDescent):
                 self.networks.weights.copy_(start.weights)
             if start.latents is not None:
                 self.latents.copy_(start.latents * self.free)
+        self.codes = start.codes
+        known = [bool(self.codes) and spec.name[0] == "C" for spec in arch.tensors()]
+        self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]
+        self._keep()
+
+    @torch.no_grad()
+    def _keep(self) -> None:
+        """Leave steps and weights that are those of the file already as they are, whatever the others do."""
+        if not self.codes:
+            return
+        networks = self.networks
+        for k, spec in enumerate(self.arch.tensors()):
+            if spec.name in self.codes:
+                networks.log_step[k] = math.log(step_size(self.codes[spec.name]))
+        resting = none_resting(networks.weights) if self.resting is None else self.resting
+        self.resting = torch.where(self.known, (networks.weights / networks.steps()).round(), resting)
 
     cheapest = CHEAPEST  # bits of weights are in the files of all layers
 
@@ -256,6 +275,16 @@ class StageDescent(GridDescent):
         super().step()
         with torch.no_grad():
             self.latents.mul_(self.free)
+            if self.networks.log_alpha is not None:  # a gate has its price even where its weight rests
+                self.networks.log_alpha[self.known] = _OPEN
+
+    def _search_steps(self, dearer: float = 1.0) -> None:
+        super()._search_steps(dearer)
+        self._keep()
+
+    def _freeze(self, rounded: Tensor) -> None:
+        super()._freeze(rounded)
+        self._keep()
 
     def noise(self) -> Tensor:
         """Gaussian noise for every latent, this step's; none where latents stay zero."""
@@ -299,59 +328,14 @@ class WholeDescent(StageDescent):
 
 
 class LayerDescent(StageDescent):
-    """The fit of a layer; weights come to rest in that of the base, and in the last one.
-
-    Args:
-        scene: the picture, as the layer sees it.
-        arch: the architecture.
-        config: settings.
-        budget: bits of everything up to it.
-        seed: of the initialisation and the noise.
-        prior: code of what the weights are measured from.
-        start: where it begins.
-        codes: of the steps of tensors that have theirs for good, by their names. Weights of the base's context model
-            are those of the file then, and stay.
-    """
+    """The fit of a layer; weights come to rest in that of the base, and in the last one."""
 
     scene: LayerScene
-
-    def __init__(
-        self, scene: LayerScene, arch: GridArch, config: GridConfig, budget: float, seed: int, prior: int,
-        start: Start, codes: Mapping[str, int],
-    ) -> None:  # fmt: skip
-        super().__init__(scene, arch, config, budget, seed, prior, start)
-        self.codes = codes
-        known = [bool(self.codes) and spec.name[0] == "C" for spec in self.arch.tensors()]
-        self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]
-        self._keep()
-
-    @torch.no_grad()
-    def _keep(self) -> None:
-        """Leave steps and weights that are those of the file already as they are, whatever the others do."""
-        if not self.codes:
-            return
-        networks = self.networks
-        for k, spec in enumerate(self.arch.tensors()):
-            if spec.name in self.codes:
-                networks.log_step[k] = math.log(step_size(self.codes[spec.name]))
-        resting = none_resting(networks.weights) if self.resting is None else self.resting
-        self.resting = torch.where(self.known, (networks.weights / networks.steps()).round(), resting)
 
     def step(self) -> None:
         """One optimiser step; see :meth:`GridDescent.step`."""
         self.scene.turn.step = self.done
         super().step()
-        if self.networks.log_alpha is not None:  # a gate has its price even where its weight rests
-            with torch.no_grad():
-                self.networks.log_alpha[self.known] = _OPEN
-
-    def _search_steps(self, dearer: float = 1.0) -> None:
-        super()._search_steps(dearer)
-        self._keep()
-
-    def _freeze(self, rounded: Tensor) -> None:
-        super()._freeze(rounded)
-        self._keep()
 
     def networks_bits(self, bits: Sequence[float]) -> float:
         """What the networks take of the budget; of floats that have not been pressed yet, what they usually will."""

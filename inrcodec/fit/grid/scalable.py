@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +52,6 @@ class Stage:
         budget: bits of everything up to it.
         prior: what weights are measured from.
         start: where it begins.
-        codes: of the steps of tensors that have theirs, by their names.
     """
 
     name: str
@@ -62,15 +60,11 @@ class Stage:
     budget: float
     prior: int
     start: Start
-    codes: Mapping[str, int] = field(default_factory=dict)
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        if isinstance(self.scene, LayerScene):
-            return LayerDescent(
-                self.scene, self.arch, config, self.budget, seed, self.prior, self.start, self.codes
-            )  # fmt: skip
-        return WholeDescent(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
+        kind = LayerDescent if isinstance(self.scene, LayerScene) else WholeDescent
+        return kind(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
 
 
 class ScalableSession(GridSession):
@@ -124,8 +118,8 @@ class ScalableSession(GridSession):
             scene = LayerScene(*seen, arch=arch, budgets=budgets[: layer + 1], below=below)
             ends = layer in (0, arch.refinements)
             coarse = super().coarse(round(cap * rungs[layer]))  # as in a file of these bytes alone
-            start = Start(weights, latents, ends, coarse)
-            stage = Stage(f"layer {layer}", scene, arch, budget, prior, start, codes)
+            start = Start(weights, latents, ends, coarse, codes)
+            stage = Stage(f"layer {layer}", scene, arch, budget, prior, start)
             fitted = self._through(stage, cap, settings, shares[layer + 1])
             if not layer:
                 fitted = self._filled_base(scene, fitted, round(_FULL * cap * rungs[0]), coarse=coarse)
@@ -156,9 +150,7 @@ class ScalableSession(GridSession):
     def _through(self, stage: Stage, cap: int, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of a stage."""
         self._stage = stage
-        fitted = self._fitted(stage.arch, stage.budget, f"{cap} {stage.name}", config, share)
-        self.steps += fitted.steps
-        return fitted
+        return self._fitted(stage.arch, stage.budget, f"{cap} {stage.name}", config, share)
 
     def _landed_layers(self, scene: LayerScene, fitted: FittedGrid, cap: int) -> Candidate[FittedGrid]:
         """The file of all layers, its last one such that it fills the cap; cut where that cannot be had."""

@@ -103,7 +103,6 @@ class GridSession(Session[GridConfig, FittedGrid]):
         config = config or self.config
         arch, budget = self._sized(cap)
         fitted = self._fitted(arch, budget, cap, config, share)
-        self.steps += fitted.steps
         return self._landed(fitted, cap, config)
 
     def priced(
@@ -113,7 +112,6 @@ class GridSession(Session[GridConfig, FittedGrid]):
         config = replace(config or self.config, price=price)
         arch, budget = self._sized_at(price, cap)
         fitted = self._fitted(arch, budget, f"price {price}", config, share)
-        self.steps += fitted.steps
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         stream = self._written(arch, round_grid(self.scene, fitted, rounds=config.landing, stop=self.ending))
         return Candidate.of(self.pixels, stream, len(stream.data), fitted)

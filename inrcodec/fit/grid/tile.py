@@ -114,7 +114,7 @@ class TileSearch(GridSearch):
 
     def __init__(self, scene: Scene, fitted: FittedGrid, price: float, own: Flags) -> None:
         super().__init__(scene, fitted, own)
-        self.price, self.own = price, own
+        self.price = price
 
     def _weight(self, mse: float) -> float:  # noqa: ARG002 - the price is given, whatever the error
         return self.price / (self.scene.width * self.scene.height)
@@ -122,7 +122,7 @@ class TileSearch(GridSearch):
     @property
     def own_bits(self) -> float:
         """Bits of the latents that may move."""
-        return float(self._own_bits(self.latents)[self.own].sum())
+        return float(self._own_bits(self.latents)[self.movable].sum())
 
 
 class TileDescent:

@@ -173,9 +173,7 @@ class TiledSession(GridSession):
     def _networks(self, arch: GridArch, budget: float, name: str, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of the fit of the networks."""
         self._due = None
-        fitted = self._fitted(arch, budget, name, config, share * _NETWORKS_TIME)
-        self.steps += fitted.steps
-        return fitted
+        return self._fitted(arch, budget, name, config, share * _NETWORKS_TIME)
 
     def tile(
         self, arch: GridArch, name: str, config: GridConfig, share: float,
@@ -194,7 +192,6 @@ class TiledSession(GridSession):
         self._due, self._tell = due, tell
         found = cast("TileLatents", self._fitted(arch, 1.0, name, config, share))
         self._due = None
-        self.steps += found.steps
         return found
 
 

@@ -100,7 +100,7 @@ def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
     config = GridConfig(steps=40, gates=gates)
     random = GridNetworks(arch, plain_scene.mean()).weights.detach()
     weights = (random * 2**6).round() / 2**6
-    descent = LayerDescent(scene, arch, config, 6000.0, 0, NO_PRIOR, Start(weights, rounds=True), codes)
+    descent = LayerDescent(scene, arch, config, 6000.0, 0, NO_PRIOR, Start(weights, rounds=True, codes=codes))
     advance(descent)
     fitted = descent.fitted()
     start, end = (tensors_of(arch, values) for values in (weights, torch.from_numpy(fitted.weights)))
