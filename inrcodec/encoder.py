@@ -308,6 +308,7 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     from inrcodec.fit.effort import expected_seconds
     from inrcodec.fit.methods import method
     from inrcodec.fit.settings import siren_settings
+    from inrcodec.fit.sizing import check_dense
 
     header = Header(width, height, channels)
     if architecture(options, target, header.pixels) == "grid":
@@ -320,6 +321,8 @@ def plan(width: int, height: int, channels: int, target: Target, options: Encode
     guess = cap if cap is not None else chosen.guess(header, target.value if target.kind == "psnr" else 28.0)
     arch = chosen.size(header, round(guess * config.excess), options)
     check_decodable(header, arch, guess)
+    if cap is not None and not chosen.quantised:
+        check_dense(header, arch, cap)
     fits = 1 if cap is not None and chosen.name != "bisect" else 3
     seconds = expected_seconds(arch, config, header.pixels) * fits
     if options.max_time is not None:

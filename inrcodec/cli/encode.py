@@ -77,8 +77,8 @@ DEFAULT_BPP = 0.3
               help="Where to fit.")
 @click.option("--stack", cls=Rare, type=click.IntRange(1), metavar="N",
               help="Pictures of one size fitted together; pays on a GPU.  [default: 1 on the CPU, 24 on a GPU]")
-@click.option("--engine", cls=Rare, type=click.Choice(["auto", "numba", "torch", "compile"]), default="auto",
-              show_default=True, help="What computes the fit: fused kernels for the CPU, or torch, plain or compiled.")
+@click.option("--engine", cls=Rare, type=click.Choice(["auto", "numba", "triton", "torch", "compile"]), default="auto",
+              show_default=True, help="What computes it: fused kernels (numba on the CPU, triton on a GPU), or torch.")
 @click.option("-j", "--threads", cls=Rare, type=click.IntRange(1), metavar="N", help="Threads.  [default: all cores]")
 @click.option("--checkpoint", cls=Rare, type=click.Path(path_type=Path, dir_okay=False), metavar="PATH",
               help="Save the state of the fit here as it goes.")

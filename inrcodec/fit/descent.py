@@ -180,9 +180,17 @@ class Descent(ABC):
         self.done += 1
         if not self.pressed and self.pace.watches and self.done % _LOOK == 0:
             end = self.config.press if self.budget is not None else 1.0
-            self.pace.look(float(self.error.mean().cpu()), self.done, round(end * self.config.steps))
+            self.look(round(end * self.config.steps))
         if self.done + self.pace.skipped == self.config.steps:
             self.check()
+
+    def look(self, end: int) -> None:
+        """Let the error decide how the float phase goes on.
+
+        Args:
+            end: step at which it would end by itself.
+        """
+        self.pace.look(float(self.error.cpu()), self.done, end)
 
     def _enter_phases(self) -> None:
         config, progress = self.config, self.progress
@@ -247,7 +255,7 @@ class Descent(ABC):
         for primal, peaks in zip(self.primals, self.peaks, strict=True):
             gentle = settled if primal is self.primals[0] else 1.0  # steps and gates have only just begun
             for group, peak in zip(primal.param_groups, peaks, strict=True):
-                group["lr"] = peak * gentle * warm * (0.003 + 0.997 * falling)
+                group["lr"] = peak * gentle * warm * falling
                 if self.sparsifying and not self.pressed and group["params"][0] is self.model.log_alpha:
                     group["lr"] = self.config.gate_span * part
         if self.config.sparsify < 1:

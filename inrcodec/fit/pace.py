@@ -10,6 +10,9 @@ from inrcodec.fit.config import SirenConfig
 _GAIN = 1e-4
 """Part of the error that a step forward takes off at least, or it is none (ReduceLROnPlateau's default)."""
 
+_LEAST = 0.003
+"""Of the peak, what a learning rate falls to."""
+
 
 class Pace:
     """The learning rate's schedule and the end of the float phase (Struempler et al. 2022, section 4.1).
@@ -51,8 +54,10 @@ class Pace:
     def rate(self, progress: float) -> float:
         """The learning rate as a multiple of its peak, at this part of the fit."""
         if self.config.schedule == "cosine":
-            return 0.5 * (1 + math.cos(math.pi * progress))
-        return self.factor if self.config.schedule == "plateau" else 1.0
+            falling = 0.5 * (1 + math.cos(math.pi * progress))
+        else:
+            falling = self.factor if self.config.schedule == "plateau" else 1.0
+        return _LEAST + (1 - _LEAST) * falling
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides how it goes on."""

@@ -7,6 +7,7 @@ straight-through gradients. Whatever a stage does is kept only if the picture ga
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -217,10 +218,10 @@ def _choose(
     optimiser = torch.optim.Adam([choice], lr=config.adaround_lr)
     steps = config.adaround_steps
     scale = aim.square().mean().clamp(min=1e-9)
-    for done in range(steps):
+    batches = torch.randint(len(inputs), (steps, min(_BATCH, len(inputs))), generator=generator)
+    for done, index in enumerate(batches.to(inputs.device)):  # all at once, as each would wait for a GPU
         if stop and stop():
             break
-        index = torch.randint(len(inputs), (min(_BATCH, len(inputs)),), generator=generator).to(inputs.device)
         up = (torch.sigmoid(choice) * (high - low) + low).clamp(0, 1)
         drawn = _through(layer, inputs[index], (below + up).clamp(-bound, bound) * step, bias)
         loss = (drawn - aim[index]).square().mean() / scale
@@ -247,10 +248,13 @@ def _through(layer: Layer, inputs: Tensor, matrix: Tensor, bias: Tensor) -> Tens
     return reference.outputs((layer,), inputs, torch.cat([matrix, bias]))
 
 
-def _batches(canvas: Canvas, size: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """Indices of the pixels of every step, drawn without replacement epoch by epoch."""
+def _batches(canvas: Canvas, size: int, steps: int, seed: int) -> Iterator[Tensor | slice]:
+    """Indices of the pixels of every step, drawn without replacement epoch by epoch; of all of them, as they are."""
     generator = torch.Generator().manual_seed(seed)
     size, done = min(size, canvas.count), 0
+    if size == canvas.count:
+        yield from itertools.repeat(slice(None), steps)
+        return
     while done < steps:
         order = torch.randperm(canvas.count, generator=generator).to(canvas.coords.device)
         for start in range(0, canvas.count - size + 1, size):

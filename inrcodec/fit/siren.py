@@ -23,7 +23,7 @@ from inrcodec.fit.posttrain import post_train
 from inrcodec.fit.price import ELASTICITY
 from inrcodec.fit.session import Session, divisor
 from inrcodec.fit.settings import siren_settings
-from inrcodec.fit.sizing import BITS_PER_WEIGHT, payload_budget, smallest_file
+from inrcodec.fit.sizing import BITS_PER_WEIGHT, check_dense, payload_budget, smallest_file
 from inrcodec.fit.train import REFINE, Trainer, train
 from inrcodec.format.container import Header
 from inrcodec.format.stream import Stream, pack, unpack
@@ -118,6 +118,8 @@ class SirenSession(Session[SirenConfig, FittedNet]):
         budget = payload_budget(self.header, arch, cap) if self.adjustable else None
         if budget is not None and budget < 0:
             raise self.too_small(cap, arch)
+        if not self.method.quantised and self.target.cap(self.header.pixels) is not None:
+            check_dense(self.header, arch, cap)
         return arch, budget
 
     def _arch(self, cap: int) -> Arch:

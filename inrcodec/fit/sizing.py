@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from inrcodec.errors import TargetError
@@ -23,6 +24,23 @@ SMALLEST = (1,)
 def payload_budget(header: Header, arch: Arch, cap: int, *, halves: bool = False) -> int:
     """Bits left for weights in a file of ``cap`` bytes; may be negative."""
     return 8 * (cap - overhead(header, arch, cap, halves=halves))
+
+
+def check_dense(header: Header, arch: Arch, cap: int) -> None:
+    """Refuse a network whose 16-bit weights are more than a cap: one that was asked for by its layers.
+
+    Raises:
+        TargetError: they are; it says what would do.
+    """
+    payload = 2 * arch.params
+    size = overhead(header, arch, payload, halves=True) + payload
+    if size > cap:
+        bpp = math.ceil(800 * size / header.pixels) / 100
+        raise TargetError(
+            f"16-bit weights of a {arch} network take {size:,} bytes, more than {cap:,}; ask for {bpp:g} bpp, or for "
+            "other --layers",
+            smallest_bytes=size,
+        )
 
 
 def smallest_file(header: Header, kind: Arch | None = None) -> int:

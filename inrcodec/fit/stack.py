@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.model import SirenWeights, SparseSiren
 from inrcodec.fit.rate import CostCurve
 from inrcodec.fit.rows import TiedWeights
+from inrcodec.fit.soap import Soap
 from inrcodec.fit.train import Trainer, appraise
 
 
@@ -44,11 +46,13 @@ class SirenStack(TiedWeights, SirenWeights):
 class Stack(Descent):
     """Fits in lock-step. One that diverges goes on as numbers that concern nobody, and hands on no net.
 
+    Where the error decides on the learning rate each has its own, and one that stops early waits for the others.
+
     Args:
         members: fits at the same step, of pictures of one shape, with the same network, settings, budget and seed.
 
     Raises:
-        ValueError: they differ.
+        ValueError: they differ, or would enter phases at times of their own.
     """
 
     model: SirenStack
@@ -61,11 +65,30 @@ class Stack(Descent):
         canvas = replace(first.canvas, samples=torch.stack([member.canvas.samples for member in members]))
         super().__init__(canvas, SirenStack([m.model for m in members]), first.config, first.budget, first.seed)
         self.members, self.failed = tuple(members), set[int]()
+        if self.pace.watches and self.budget is not None:
+            raise ValueError("fits whose errors decide how long they take have no phases in common")
+        self._scale = self._of_weights.scale
         self.done, self.time, self.pruned, self.pressed = first.done, first.time, first.pruned, first.pressed
         self.error = torch.stack([member.error for member in members])
         self.problem.price.weight.data.copy_(torch.cat([member.problem.price.weight.data for member in members]))
         if first.finishing:
             self._freeze()
+
+    @property
+    def _of_weights(self) -> Soap:
+        """The optimiser of the weights."""
+        return cast("Soap", self.primals[0])
+
+    def look(self, end: int) -> None:
+        """Let every picture's error decide how its own fit goes on."""
+        paces = [member.pace for member in self.members]
+        for pace, error in zip(paces, self.error.cpu().tolist(), strict=True):
+            if not pace.skipped:
+                pace.look(error, self.done, end)
+        self.pace.skipped = min(pace.skipped for pace in paces)
+        common = self.pace.rate(self.progress)
+        rates = torch.tensor([0.0 if pace.skipped else pace.rate(self.progress) / common for pace in paces])
+        self._of_weights.scale = self._scale * rates.to(self._scale)[:, None]
 
     def begin_prune(self) -> None:
         """Keep every picture's largest weights only."""

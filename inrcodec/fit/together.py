@@ -29,6 +29,15 @@ from inrcodec.fit.train import REFINE, Trainer
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
+_AFTER = ("adaround_", "qat_")
+"""What settings of stages after the fit begin with."""
+
+_IN_STEP = frozenset({"rates", "l1", "quant", "bits", *(name for name in SIREN_ONLY if name.startswith(_AFTER))})
+"""What may be set of fits of networks alone that go in lock-step, beside what every fit has."""
+
+_OF_ONE_PHASE = frozenset({"schedule", "patience", "early"})
+"""What may be set besides where nothing comes after the float phase."""
+
 ON_A_GPU = 24
 """Pictures fitted together on a GPU: by then its time goes into arithmetic, not into starting it."""
 
@@ -164,7 +173,11 @@ def _races(options: EncodeOptions) -> bool:
 
 def _unusual(options: EncodeOptions) -> bool:
     """Whether fits are of a kind that does not go in lock-step."""
-    return options.method not in ("l0", "coin") or any(name in SIREN_ONLY for name, _ in options.overrides)
+    config = siren_settings(options)
+    whole = options.method == "coin" or config.quant != "trained"  # one phase: it may end when it likes
+    alike = _IN_STEP | _OF_ONE_PHASE if whole else _IN_STEP
+    unlike = any(name in SIREN_ONLY - alike for name, _ in options.overrides)
+    return options.method not in ("l0", "coin") or unlike
 
 
 def _groups(pictures: Sequence[Pixels]) -> list[tuple[int, ...]]:

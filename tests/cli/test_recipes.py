@@ -23,7 +23,7 @@ def test_shows_one(run: Run, capsys: Capture) -> None:
     out = capsys.readouterr().out
     assert "--method coin" in out
     assert "--set lr=0.0002" in out
-    assert "at 0.3 bpp  --layers 10x28" in out
+    assert "at 0.31 bpp  --layers 10x28" in out
 
 
 def test_json(run: Run, capsys: Capture) -> None:

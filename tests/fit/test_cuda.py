@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from inrcodec.encoder import Encoded, EncodeOptions, Target, encode_pixels, enco
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.descent import advance
+from inrcodec.fit.engine import reference, siren
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
@@ -127,3 +129,48 @@ def test_a_stack_of_grids_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels]
     for ours, theirs in zip(there.members, here.members, strict=True):
         assert torch.allclose(ours.networks.weights.cpu(), theirs.networks.weights, atol=1e-3)
         assert torch.allclose(ours.latents.cpu(), theirs.latents, atol=1e-3)
+
+
+def _nets(hidden: tuple[int, ...], inputs: int) -> tuple[Any, ...]:
+    """Layers, inputs, flat weights and samples of three nets at the scale of an initialisation."""
+    layers = siren(hidden, 3, inputs=inputs)
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(bound: float, *shape: int) -> torch.Tensor:
+        return bound * (2 * torch.rand(*shape, generator=generator) - 1)
+
+    bounds = [1 / inputs, *((6 / layer.inputs) ** 0.5 / layer.frequency for layer in layers[1:])]
+    matrices = [uniform(b, 3, layer.inputs * layer.outputs) for b, layer in zip(bounds, layers, strict=True)]
+    flat = torch.cat([*matrices, *(uniform(0.02, 3, layer.outputs) for layer in layers)], 1)
+    x, y = uniform(1.0, 5000, inputs), torch.rand(3, 5000, 3, generator=generator)
+    return layers, x.cuda(), flat.cuda().requires_grad_(), y.cuda()
+
+
+@pytest.mark.parametrize(
+    ("hidden", "inputs"), [((30,) * 5, 2), ((28,) * 10, 2), ((48,) * 4, 66), ((100, 20), 2), ((9,), 2)]
+)
+def test_the_kernel_is_the_reference_but_for_halves(hidden: tuple[int, ...], inputs: int) -> None:
+    gpu = pytest.importorskip("inrcodec.fit.engine.gpu")
+    layers, x, flat, y = _nets(hidden, inputs)
+    weights = torch.tensor([1.0, 2.0, 3.0], device="cuda")
+    found = {}
+    for name, engine in (("gpu", gpu), ("again", gpu), ("torch", reference)):
+        errors = engine.mse_stack(layers, x, flat, y)
+        (gradient,) = torch.autograd.grad((errors * weights).sum(), flat)
+        found[name] = errors.detach(), gradient
+    assert torch.allclose(found["gpu"][0], found["torch"][0], rtol=1e-2)
+    assert (found["gpu"][1] - found["torch"][1]).norm() < 5e-3 * found["torch"][1].norm()
+    assert all(torch.equal(a, b) for a, b in zip(found["gpu"], found["again"], strict=True))
+    assert not torch.equal(found["gpu"][1], found["torch"][1])  # it really was the kernel
+    one = gpu.mse(layers, x, flat[1], y[1])
+    assert one.ndim == 0
+    assert torch.allclose(one, found["gpu"][0][1], rtol=1e-5)
+
+
+def test_what_the_kernel_cannot_do_the_reference_does() -> None:
+    gpu = pytest.importorskip("inrcodec.fit.engine.gpu")
+    layers, x, flat, y = _nets((200, 12), 2)  # too wide
+    assert torch.equal(gpu.mse_stack(layers, x, flat, y), reference.mse_stack(layers, x, flat, y))
+    layers, x, flat, y = _nets((12,), 2)
+    plain = flat.detach()  # nobody asks for gradients
+    assert torch.equal(gpu.mse_stack(layers, x, plain, y), reference.mse_stack(layers, x, plain, y))

@@ -9,7 +9,8 @@ from inrcodec.fit.pace import Pace
 def test_the_cosine_is_the_default_and_watches_nothing() -> None:
     pace = Pace(SirenConfig())
     assert not pace.watches
-    assert [pace.rate(t) for t in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.5, 0.0])
+    assert [pace.rate(t) for t in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 0.5, 0.0], abs=0.004)
+    assert pace.rate(1.0) > 0
 
 
 def test_a_constant_rate_stays() -> None:
@@ -24,8 +25,8 @@ def test_a_plateau_halves_the_rate_after_its_patience() -> None:
         pace.look(1.0 if done < 100 else 1.0 - done / 1000, done, 1000)
         rates.append(pace.rate(done / 1000))
     assert rates[:3] == [1.0] * 3
-    assert rates[3:6] == [0.5] * 3
-    assert rates[6:9] == [0.25] * 3
+    assert rates[3:6] == pytest.approx([0.5] * 3, rel=0.01)
+    assert rates[6:9] == pytest.approx([0.25] * 3, rel=0.01)
     assert len(set(rates[10:])) == 1  # it is getting better again
 
 

@@ -52,6 +52,24 @@ def test_no_picture_and_no_cap_is_ever_exceeded(width: int, height: int, channel
     assert decode_pixels(coded.data).array.shape == pixels.array.shape
 
 
+def test_layers_whose_halves_are_more_than_the_cap_are_refused_before_the_fit(picture: Pixels) -> None:
+    options = replace(TINY, method="coin", layers="3x20")
+    with pytest.raises(TargetError, match="more than 420") as caught:
+        encode_pixels(picture, Target("bytes", 420), options, observer=lambda _: pytest.fail("it began"))
+    size = caught.value.smallest_bytes
+    assert size is not None
+    with pytest.raises(TargetError, match="more than 420"):
+        plan(picture.width, picture.height, 3, Target("bytes", 420), options)
+    assert len(encode_pixels(picture, Target("bytes", size), options).data) == size
+    assert len(encode_pixels(picture, Target("psnr", 8), options).data) == size  # a quality names no cap
+
+
+def test_a_file_over_its_cap_is_no_result(picture: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(siren, "check_dense", lambda *_: None)
+    with pytest.raises(InrError, match="more than the cap of 420"):
+        encode_pixels(picture, Target("bytes", 420), replace(TINY, method="coin", layers="3x20"))
+
+
 def test_the_report_tells_what_the_file_decodes_to(picture: Pixels) -> None:
     coded = encode_pixels(picture, Target("bpp", 2.0), QUICK)
     assert psnr(picture.array, decode_pixels(coded.data).array) == pytest.approx(coded.report.psnr, abs=0.01)

@@ -5,9 +5,11 @@ import pytest
 from inrcodec.encoder import EncodeOptions
 from inrcodec.errors import TargetError
 from inrcodec.fit.methods import METHODS, method
-from inrcodec.fit.sizing import BITS_PER_WEIGHT, auto_dense, auto_sparse, payload_budget, smallest_file
+from inrcodec.fit.sizing import BITS_PER_WEIGHT, auto_dense, auto_sparse, check_dense, payload_budget, smallest_file
 from inrcodec.format.container import Header
+from inrcodec.net.arch import Arch, parse_layers
 from inrcodec.net.encoding import Encoding
+from inrcodec.recipes import load
 
 KODAK = Header(768, 512)
 
@@ -71,3 +73,18 @@ def test_an_encoding_takes_its_part_of_the_budget(name: str) -> None:
 def test_guesses_grow_with_quality() -> None:
     guesses = [method("l0").guess(KODAK, goal) for goal in (20, 24, 28, 32)]
     assert guesses == sorted(set(guesses))
+
+
+def test_dense_weights_that_are_more_than_the_cap_are_refused() -> None:
+    arch = Arch((30,) * 5)
+    check_dense(KODAK, arch, 7837)
+    with pytest.raises(
+        TargetError, match=r"5x30 network take 7,837 bytes, more than 7,836; ask for 0.16 bpp"
+    ) as caught:
+        check_dense(KODAK, arch, 7836)
+    assert caught.value.smallest_bytes == 7837
+
+
+def test_coins_networks_fit_the_rates_their_recipe_names() -> None:
+    for bpp, options in load("coin").targets:
+        check_dense(KODAK, Arch(parse_layers(options["layers"])), int(bpp * KODAK.pixels / 8))

@@ -263,3 +263,32 @@ def test_a_checkpoint_moves_to_the_device_of_the_fit(
     with Devices() as devices:
         advance(again)
     assert devices.mixed == []
+
+
+def test_every_picture_goes_at_a_pace_of_its_own(
+    canvases: list[Canvas], arch: Arch, config: SirenConfig, double: None
+) -> None:
+    exact = [replace(c, coords=c.coords.double(), samples=c.samples.double()) for c in canvases]
+    slowing = SirenConfig(
+        steps=100, batch=512, optimizer="adam", lr=1e-3, warmup=1, schedule="plateau", patience=10, early=40
+    )
+    alone, together = (_members(exact, arch, slowing, None) for _ in range(2))
+    for members in (alone, together):  # as if they had been better already: the first never again, the second for long
+        members[0].pace.look(1e-9, 0, 100)
+        members[1].pace.look(0.02 * float(members[1].flat), 0, 100)
+    nets = [train(member) for member in alone]
+    stack = Stack(together)
+    advance(stack)
+    ends = [[(member.pace.skipped, member.pace.factor) for member in members] for members in (alone, together)]
+    assert ends[0] == ends[1]
+    assert alone[0].done < max(member.done for member in alone) == stack.done
+    assert len({member.pace.factor for member in alone}) > 1
+    for net, stacked in zip(nets, stack.fitted(), strict=True):
+        assert np.abs(_flat(net) - _flat(stacked)).max() < 1e-7
+
+
+def test_fits_that_end_when_they_like_have_no_phases_in_common(
+    canvases: list[Canvas], arch: Arch, config: SirenConfig
+) -> None:
+    with pytest.raises(ValueError, match="no phases in common"):
+        Stack(_members(canvases, arch, replace(config, early=100)))

@@ -110,6 +110,30 @@ def test_what_needs_a_search_of_its_own_stays_alone(
     assert stacked == []
 
 
+@pytest.mark.parametrize(
+    ("method", "settings", "together"),
+    [
+        ("coin", "rates=uniform schedule=plateau early=30", True),  # as recipes of papers have it
+        ("l0", "quant=nearest+adaround adaround_steps=5 l1=1e-6 schedule=plateau early=30", True),
+        ("l0", "rates=uniform l1=1e-6", True),
+        ("l0", "schedule=plateau", False),  # phases would begin at times of their own
+        ("l0", "quant=nearest structured=true", False),
+        ("magnitude", "", False),
+    ],
+)
+def test_settings_that_leave_fits_in_step_go_together(
+    pictures: list[Pixels], stacked: list[int], method: str, settings: str, together: bool
+) -> None:
+    told = tuple((name, value) for name, value in (word.split("=") for word in settings.split()))
+    options = replace(QUICK, method=method, overrides=(*QUICK.overrides, ("steps", "40"), *told))
+    same = [pictures[0], pictures[2]]
+    assert Together(same, CAP, options).company(0) == ((0, 1) if together else (0,))
+    if together:
+        results = encode_stack(same, CAP, options)
+        assert stacked[0] == 2
+        assert all(len(data) <= 400 for data in _files(results))
+
+
 def test_a_cap_that_is_too_small_is_every_picture_s_own_error(pictures: list[Pixels]) -> None:
     results = encode_stack(pictures, Target("bytes", 20), QUICK)
     assert [type(result) for result in results] == [TargetError] * 4

@@ -1,4 +1,4 @@
-"""What runs a coordinate network over pixels and back: fused kernels on the CPU, plain torch anywhere."""
+"""What runs a coordinate network over pixels and back: fused kernels where there are any, plain torch anywhere."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from torch import Tensor
 from inrcodec.fit.engine import reference
 from inrcodec.fit.engine.layers import Layer, siren
 
-ENGINES = ("auto", "numba", "torch", "compile")
-"""Names of the engines; ``auto`` takes the kernels where they work, ``compile`` is torch's compiler."""
+ENGINES = ("auto", "numba", "triton", "torch", "compile")
+"""Names of the engines; ``auto`` takes the kernels where they work (``numba`` on the CPU, ``triton`` on an NVIDIA GPU),
+``compile`` is torch's compiler."""
+
+_KERNELS = {"numba": "fused", "triton": "gpu"}
+"""Modules of the engines with kernels of their own."""
 
 
 class Engine(Protocol):
@@ -44,25 +48,26 @@ def engine(name: str, device: str = "cpu") -> Engine:
 
     Args:
         name: one of ``ENGINES``.
-        device: where the fit runs, ``cpu`` or ``cuda``; the kernels run on the CPU only.
+        device: where the fit runs, ``cpu`` or ``cuda``.
 
     Raises:
         ValueError: there is none of that name, or it cannot run here.
     """
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
-    if name == "torch" or (name == "auto" and device != "cpu"):
+    if name == "torch":
         return cast("Engine", reference)
     if name == "compile":
         return cast("Engine", importlib.import_module("inrcodec.fit.engine.compiled"))
-    if device != "cpu":
-        raise ValueError(f"the numba engine runs on the CPU, not on {device}; use --engine torch")
+    kernels = "numba" if device == "cpu" else "triton"
+    if name not in ("auto", kernels):
+        raise ValueError(f"the {name} engine does not run on {device}; use --engine {kernels} or torch")
     try:
-        return cast("Engine", importlib.import_module("inrcodec.fit.engine.fused"))
+        return cast("Engine", importlib.import_module(f"inrcodec.fit.engine.{_KERNELS[kernels]}"))
     except (ImportError, OSError) as error:  # llvmlite without a library that loads raises OSError
         if name == "auto":
             return cast("Engine", reference)
-        raise ValueError(f"the numba engine cannot be used here: {error}") from None
+        raise ValueError(f"the {kernels} engine cannot be used here: {error}") from None
 
 
 __all__ = ["ENGINES", "Engine", "Layer", "engine", "reference", "siren"]

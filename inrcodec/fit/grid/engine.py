@@ -54,12 +54,12 @@ def grid_engine(name: str, device: str = "cpu") -> GridEngine:
     """
     if name not in ENGINES:
         raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
-    if name == "compile":
-        raise ValueError("the compile engine knows no latent grids; use --engine torch")
+    if name in ("compile", "triton"):
+        raise ValueError(f"the {name} engine knows no latent grids; use --engine torch")
     if name == "torch" or (name == "auto" and device != "cpu"):
         return cast("GridEngine", importlib.import_module("inrcodec.fit.grid.plain"))
     if device != "cpu":
-        raise ValueError(f"the numba engine runs on the CPU, not on {device}; use --engine torch")
+        raise ValueError(f"the numba engine does not run on {device}; use --engine torch")
     try:
         return cast("GridEngine", importlib.import_module("inrcodec.fit.grid.kernels"))
     except (ImportError, OSError) as error:  # llvmlite without a library that loads raises OSError

@@ -237,7 +237,7 @@ class StageDescent(GridDescent):
             if start.weights is not None:
                 self.networks.weights.copy_(start.weights)
             if start.latents is not None:
-                self.latents.copy_(start.latents * self.free)
+                self.latents.copy_(start.latents.to(self.latents) * self.free)
         self.codes = start.codes
         known = [bool(self.codes) and spec.name[0] == "C" for spec in arch.tensors()]
         self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]

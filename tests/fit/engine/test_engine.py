@@ -29,8 +29,19 @@ def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, None)
 
 
+@pytest.fixture
+def without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for the kernel for a GPU."""
+    for name in ("gpu", "gpu_kernel"):
+        monkeypatch.delitem(sys.modules, f"inrcodec.fit.engine.{name}", raising=False)
+        monkeypatch.delattr(package, name, raising=False)
+    for name in [name for name in sys.modules if name.split(".")[0] == "triton"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "triton", None)
+
+
 def test_engines_have_names() -> None:
-    assert ENGINES == ("auto", "numba", "torch", "compile")
+    assert ENGINES == ("auto", "numba", "triton", "torch", "compile")
     assert engine("auto") is fused
     assert engine("numba") is fused
     assert engine("torch") is reference
@@ -38,16 +49,29 @@ def test_engines_have_names() -> None:
 
 @pytest.mark.parametrize("name", ["", "cuda", "Torch"])
 def test_unknown_engines_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"no engine '{name}'; there are auto, numba, torch"):
+    with pytest.raises(ValueError, match=f"no engine '{name}'; there are auto, numba, triton, torch"):
         engine(name)
 
 
-def test_off_the_cpu_there_is_torch_plain_or_compiled() -> None:
+def test_off_the_cpu_there_is_torch_plain_or_compiled(without_triton: None) -> None:
     assert engine("auto", "cuda") is reference
     assert engine("torch", "cuda") is reference
     assert engine("compile", "cuda") is compiled
-    with pytest.raises(ValueError, match=r"on the CPU, not on cuda; use --engine torch"):
-        engine("numba", "cuda")
+    with pytest.raises(ValueError, match=r"cannot be used here: .*triton"):
+        engine("triton", "cuda")
+
+
+@pytest.mark.parametrize(("name", "device", "other"), [("numba", "cuda", "triton"), ("triton", "cpu", "numba")])
+def test_kernels_run_on_their_own_device(name: str, device: str, other: str) -> None:
+    with pytest.raises(ValueError, match=f"the {name} engine does not run on {device}; use --engine {other} or torch"):
+        engine(name, device)
+
+
+def test_kernels_for_a_gpu_are_taken_where_triton_is() -> None:
+    pytest.importorskip("triton")
+    gpu = importlib.import_module("inrcodec.fit.engine.gpu")
+    assert engine("auto", "cuda") is gpu
+    assert engine("triton", "cuda") is gpu
 
 
 def test_auto_falls_back_to_torch_where_numba_is_missing(without_numba: None) -> None:
