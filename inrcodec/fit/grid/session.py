@@ -160,7 +160,7 @@ class GridSession(Session[GridConfig, FittedGrid]):
         usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse)
         if cap is None:
             return usual
-        narrow = self.config.narrowed(self._budget(usual, cap))
+        narrow = self.config.narrowed(self._budget(usual, cap), self._worth(8.0 * cap))
         arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse, narrow=narrow)
         check_decodable(self.header, arch, cap)
         return arch
