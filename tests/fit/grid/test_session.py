@@ -208,9 +208,10 @@ def test_small_budgets_stay_with_a_prior_and_do_not_race(monkeypatch: pytest.Mon
     assert _prior(coded.data) != NO_PRIOR
 
 
-def test_small_files_that_start_at_random_have_narrow_networks() -> None:
-    for narrow, width in ((1e9, 16), (0.0, 24)):
-        options = replace(RACE, overrides=(*RACE.overrides, ("narrow", str(narrow))))
+def test_networks_that_start_at_random_are_narrow_in_small_files_and_where_a_bit_is_dear() -> None:
+    for narrow, price, width in ((1e9, 1e9, 16), (0.0, 1e-9, 16), (0.0, 1e9, 24)):
+        told = ("narrow", str(narrow)), ("narrow_price", str(price))
+        options = replace(RACE, overrides=(*RACE.overrides, *told))
         arch = unpack(encode_pixels(_picture(24, 24), Target("bytes", 900), options).data).arch
         assert isinstance(arch, GridArch)
         assert arch.context == arch.hidden == (width, width)
