@@ -218,10 +218,11 @@ def _choose(
     optimiser = torch.optim.Adam([choice], lr=config.adaround_lr)
     steps = config.adaround_steps
     scale = aim.square().mean().clamp(min=1e-9)
-    batches = torch.randint(len(inputs), (steps, min(_BATCH, len(inputs))), generator=generator)
-    for done, index in enumerate(batches.to(inputs.device)):  # all at once, as each would wait for a GPU
+    for done in range(steps):
         if stop and stop():
             break
+        drawn_pixels = torch.randint(len(inputs), (min(_BATCH, len(inputs)),), generator=generator)
+        index = drawn_pixels.to(inputs.device, non_blocking=True)
         up = (torch.sigmoid(choice) * (high - low) + low).clamp(0, 1)
         drawn = _through(layer, inputs[index], (below + up).clamp(-bound, bound) * step, bias)
         loss = (drawn - aim[index]).square().mean() / scale

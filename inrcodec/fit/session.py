@@ -172,11 +172,11 @@ class Session(ABC, Generic[Config, Fitted]):
             with use_threads(self.engine, self.options.threads):
                 cap = self.target.cap(self.header.pixels)
                 best = self.search(cap)
-                if cap is not None and len(best.data) > cap:  # whatever went wrong: a cap is a promise
-                    raise InrError(f"the file came to {len(best.data):,} bytes, more than the cap of {cap:,}")
         finally:
             if self.monitor is not None:
                 self.monitor.close()
+        if cap is not None and len(best.data) > cap:  # whatever went wrong: a cap is a promise
+            raise InrError(f"the file came to {len(best.data):,} bytes, more than the cap of {cap:,}")
         if self.options.verify:
             self.teller.tell("check", 0, 1)
             best.check(self.pixels)

@@ -26,14 +26,19 @@ def payload_budget(header: Header, arch: Arch, cap: int, *, halves: bool = False
     return 8 * (cap - overhead(header, arch, cap, halves=halves))
 
 
+def dense_file(header: Header, arch: Arch) -> int:
+    """Bytes of the file of a network with 16-bit weights."""
+    payload = 2 * arch.params
+    return overhead(header, arch, payload, halves=True) + payload
+
+
 def check_dense(header: Header, arch: Arch, cap: int) -> None:
     """Refuse a network whose 16-bit weights are more than a cap: one that was asked for by its layers.
 
     Raises:
         TargetError: they are; it says what would do.
     """
-    payload = 2 * arch.params
-    size = overhead(header, arch, payload, halves=True) + payload
+    size = dense_file(header, arch)
     if size > cap:
         bpp = math.ceil(800 * size / header.pixels) / 100
         raise TargetError(
@@ -100,7 +105,7 @@ def auto_dense(header: Header, cap: int, kind: Arch | None = None) -> Arch:
         return 16 * arch.params <= payload_budget(header, arch, cap, halves=True)
 
     if not fits(SMALLEST):
-        smallest = overhead(header, least, 20, halves=True) + 2 * least.params
+        smallest = dense_file(header, least)
         raise TargetError(
             f"{cap} bytes cannot hold 16-bit weights; the smallest such file is {smallest} bytes",
             smallest_bytes=smallest,

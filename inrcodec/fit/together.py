@@ -29,10 +29,9 @@ from inrcodec.fit.train import REFINE, Trainer
 from inrcodec.format.container import Header
 from inrcodec.pixels import Pixels
 
-_AFTER = ("adaround_", "qat_")
-"""What settings of stages after the fit begin with."""
-
-_IN_STEP = frozenset({"rates", "l1", "quant", "bits", *(name for name in SIREN_ONLY if name.startswith(_AFTER))})
+_IN_STEP = frozenset(
+    {"rates", "l1", "quant", "bits", "adaround_steps", "adaround_lr", "adaround_reg", "qat_steps", "qat_lr"}
+)
 """What may be set of fits of networks alone that go in lock-step, beside what every fit has."""
 
 _OF_ONE_PHASE = frozenset({"schedule", "patience", "early"})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from inrcodec.encoder import Encoded, EncodeOptions, Target, encode_pixels, enco
 from inrcodec.fit.canvas import Canvas
 from inrcodec.fit.config import SirenConfig
 from inrcodec.fit.descent import advance
-from inrcodec.fit.engine import reference, siren
+from inrcodec.fit.engine import reference
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
@@ -27,6 +26,7 @@ from inrcodec.net.arch import Arch
 from inrcodec.net.grid import GridArch
 from inrcodec.pixels import Pixels
 from tests.fit.conftest import waves
+from tests.fit.engine.conftest import Net, fresh_nets
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
@@ -131,19 +131,9 @@ def test_a_stack_of_grids_goes_the_same_way_as_on_the_cpu(pictures: list[Pixels]
         assert torch.allclose(ours.latents.cpu(), theirs.latents, atol=1e-3)
 
 
-def _nets(hidden: tuple[int, ...], inputs: int) -> tuple[Any, ...]:
-    """Layers, inputs, flat weights and samples of three nets at the scale of an initialisation."""
-    layers = siren(hidden, 3, inputs=inputs)
-    generator = torch.Generator().manual_seed(0)
-
-    def uniform(bound: float, *shape: int) -> torch.Tensor:
-        return bound * (2 * torch.rand(*shape, generator=generator) - 1)
-
-    bounds = [1 / inputs, *((6 / layer.inputs) ** 0.5 / layer.frequency for layer in layers[1:])]
-    matrices = [uniform(b, 3, layer.inputs * layer.outputs) for b, layer in zip(bounds, layers, strict=True)]
-    flat = torch.cat([*matrices, *(uniform(0.02, 3, layer.outputs) for layer in layers)], 1)
-    x, y = uniform(1.0, 5000, inputs), torch.rand(3, 5000, 3, generator=generator)
-    return layers, x.cuda(), flat.cuda().requires_grad_(), y.cuda()
+def _nets(hidden: tuple[int, ...], inputs: int) -> Net:
+    layers, x, flat, y = fresh_nets(hidden, inputs, 5000)
+    return layers, x.cuda(), flat.detach().cuda().requires_grad_(), y.cuda()
 
 
 @pytest.mark.parametrize(

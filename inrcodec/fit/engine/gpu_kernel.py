@@ -16,6 +16,7 @@ import triton.language as tl
 CHUNK = 16
 """Inputs a product takes at a time, and outputs: the least that a tensor core does."""
 
+_CHUNK = tl.constexpr(CHUNK)
 _TURN = tl.constexpr(6.283185307179586)
 _ROUND = tl.constexpr(1.5 * 2**23)
 """What has no room for a fraction beside it: adding it rounds."""
@@ -54,7 +55,7 @@ def _part(
     values: tl.tensor, there: tl.tensor, columns: tl.tensor, first: tl.constexpr, TILE: tl.constexpr
 ) -> tl.tensor:
     """``(TILE, 16)`` of the values ``(TILE, columns)``, from the first column on; zeros where there are none."""
-    row, column = tl.arange(0, TILE)[:, None], first + tl.arange(0, 16)[None, :]
+    row, column = tl.arange(0, TILE)[:, None], first + tl.arange(0, _CHUNK)[None, :]
     return tl.load(values + row * columns + column, mask=there[:, None] & (column < columns), other=0.0)
 
 
@@ -101,23 +102,23 @@ def sweep(
     y += picture * pixels * outputs
     sums += (picture * groups + group) * (size + 1)
 
-    wide, few, row = tl.arange(0, WIDTH), tl.arange(0, 16), tl.arange(0, TILE)
+    wide, few, row = tl.arange(0, WIDTH), tl.arange(0, _CHUNK), tl.arange(0, TILE)
     square = wide[:, None] * WIDTH + wide[None, :]
-    narrow = wide[:, None] * 16 + few[None, :]
+    narrow = wide[:, None] * _CHUNK + few[None, :]
     entry = few[:, None] * WIDTH + wide[None, :]
-    hidden_at = CHUNKS * 16 * WIDTH
+    hidden_at = CHUNKS * _CHUNK * WIDTH
     last_at = hidden_at + (DEPTH - 1) * WIDTH * WIDTH
-    bias_at = last_at + WIDTH * 16
+    bias_at = last_at + WIDTH * _CHUNK
     end_at = bias_at + DEPTH * WIDTH
 
-    error = tl.zeros((TILE, 16), tl.float32)
+    error = tl.zeros((TILE, _CHUNK), tl.float32)
     for tile in range(group, tl.cdiv(pixels, TILE), groups):
         start = tl.cast(tile, tl.int64) * TILE
         there = start + row < pixels
         z = tl.zeros((TILE, WIDTH), tl.float32) + tl.load(packed + bias_at + wide)[None, :]
         for c in tl.static_range(CHUNKS):
-            part = _part(x + start * inputs, there, inputs, c * 16, TILE)
-            z += tl.dot(part, tl.load(packed + c * 16 * WIDTH + entry), input_precision="tf32x3")
+            part = _part(x + start * inputs, there, inputs, c * _CHUNK, TILE)
+            z += tl.dot(part, tl.load(packed + c * _CHUNK * WIDTH + entry), input_precision="tf32x3")
         z = _reduced(z)
         phases = (z.to(tl.float16),)
         h = _sine(z, EXACT).to(tl.float16)
@@ -147,6 +148,6 @@ def sweep(
         _add(sums + bias_at + wide, tl.sum(felt, 0))
         pull = felt.to(tl.float16)
         for c in tl.static_range(CHUNKS):
-            part = _part(x + start * inputs, there, inputs, c * 16, TILE)
-            _add(sums + c * 16 * WIDTH + entry, tl.dot(tl.trans(part.to(tl.float16)), pull))
+            part = _part(x + start * inputs, there, inputs, c * _CHUNK, TILE)
+            _add(sums + c * _CHUNK * WIDTH + entry, tl.dot(tl.trans(part.to(tl.float16)), pull))
     _add(sums + size, tl.sum(error))

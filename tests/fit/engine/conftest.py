@@ -10,7 +10,7 @@ from torch import Tensor
 
 import inrcodec
 from inrcodec.fit.engine import fused
-from inrcodec.fit.engine.layers import Layer
+from inrcodec.fit.engine.layers import Layer, siren
 
 Net = tuple[tuple[Layer, ...], Tensor, Tensor, Tensor]
 """Layers, inputs, flat weights, samples."""
@@ -55,6 +55,20 @@ def random_net(
     x = torch.rand(pixels, inputs, generator=generator) * 2 - 1
     y = torch.rand(pixels, outputs, generator=generator) + 2
     return tuple(layers), x, torch.cat([*matrices, *biases]), y
+
+
+def fresh_nets(hidden: Sequence[int], inputs: int, pixels: int) -> Net:
+    """Layers, inputs, flat weights and samples of three SIRENs at the scale of an initialisation, many turns wide."""
+    layers = siren(hidden, 3, inputs=inputs)
+    generator = torch.Generator().manual_seed(0)
+
+    def uniform(bound: float, *shape: int) -> Tensor:
+        return bound * (2 * torch.rand(*shape, generator=generator) - 1)
+
+    bounds = [1 / inputs, *((6 / layer.inputs) ** 0.5 / layer.frequency for layer in layers[1:])]
+    matrices = [uniform(b, 3, layer.inputs * layer.outputs) for b, layer in zip(bounds, layers, strict=True)]
+    flat = torch.cat([*matrices, *(uniform(0.02, 3, layer.outputs) for layer in layers)], 1).requires_grad_()
+    return layers, uniform(1.0, pixels, inputs), flat, torch.rand(3, pixels, 3, generator=generator)
 
 
 @pytest.fixture(scope="session")

@@ -14,20 +14,14 @@ ROOT = Path(__file__).parents[3]
 COMPARE = """
 import torch
 from inrcodec.fit.engine import Layer, gpu, reference, siren
+from tests.fit.engine.conftest import fresh_nets
 
-generator = torch.Generator().manual_seed(0)
 for hidden, inputs, pixels in (((30,) * 3, 2, 150), ((20, 12), 2, 130), ((48,) * 2, 66, 100), ((16,), 2, 70)):
-    layers = siren(hidden, 3, inputs=inputs)
-    bounds = [1 / inputs, *((6 / layer.inputs) ** 0.5 / layer.frequency for layer in layers[1:])]
-    sizes = [layer.inputs * layer.outputs for layer in layers] + [layer.outputs for layer in layers]
-    parts = [torch.rand(2, size, generator=generator) * 2 - 1 for size in sizes]
-    flat = torch.cat([bound * part for bound, part in zip([*bounds, *[0.05] * len(layers)], parts)], 1)
-    flat.requires_grad_()
-    x, y = torch.rand(pixels, inputs, generator=generator) * 2 - 1, torch.rand(2, pixels, 3, generator=generator)
+    layers, x, flat, y = fresh_nets(hidden, inputs, pixels)
     found = []
     for engine in (gpu, reference):
         errors = engine.mse_stack(layers, x, flat, y)
-        found.append((errors.detach(), torch.autograd.grad(errors @ torch.tensor([1.0, 2.0]), flat)[0]))
+        found.append((errors.detach(), torch.autograd.grad(errors @ torch.tensor([1.0, 2.0, 3.0]), flat)[0]))
     (ours, ours_felt), (theirs, felt) = found
     assert torch.allclose(ours, theirs, rtol=1e-3), (hidden, ours, theirs)
     off = float((ours_felt - felt).norm() / felt.norm())
