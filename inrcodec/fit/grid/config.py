@@ -99,9 +99,19 @@ _MANY = 8
 _CHEAPER = 1.6
 """Steps without the finest grid in the time of one with it."""
 
+_NARROWER = 1.25
+"""Steps of narrow networks in rather less than the time of one of wide ones: they took kodim15 and kodim23 at 0.2 bpp
+from 33.22 to 33.24 and from 36.24 to 36.36 dB."""
 
-def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False) -> GridConfig:
-    """Settings of an effort level for a picture of so many pixels, with or without the finest grid.
+
+def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False, narrow: bool = False) -> GridConfig:
+    """Settings of an effort level for a picture of so many pixels.
+
+    Args:
+        effort: 1 to 9.
+        pixels: of the picture.
+        coarse: whether the finest grid is left out.
+        narrow: whether networks are narrow.
 
     Raises:
         ValueError: not 1 to 9.
@@ -109,7 +119,8 @@ def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False) ->
     if effort not in EFFORTS:
         raise ValueError(f"effort runs from 1 to 9, not {effort}")
     default = GridConfig()
-    steps = round(_STEPS[effort] * min(max(ORDINARY / pixels, 1.0), _MANY) * (_CHEAPER if coarse else 1.0))
+    longer = min(max(ORDINARY / pixels, 1.0), _MANY) * (_CHEAPER if coarse else 1.0) * (_NARROWER if narrow else 1.0)
+    steps = round(_STEPS[effort] * longer)
     scratch, candidates = _RANDOM.get(effort, (default.scratch, default.candidates))
     landing = _LANDING.get(effort, default.landing)
     return replace(default, steps=steps, landing=landing, scratch=scratch, candidates=candidates)

@@ -36,6 +36,7 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     usual = auto_grid(header, expected, deepest=deepest, coarse=coarse)
     budget = latent_budget(header, usual, expected)
     narrow = alone and config.narrowed(budget)
+    config = grid_settings(options, header.pixels, coarse=coarse, narrow=narrow)
     arch = auto_grid(header, expected, deepest=deepest, coarse=coarse, narrow=narrow)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)

@@ -62,18 +62,27 @@ class GridSession(Session[GridConfig, FittedGrid]):
     def look(self, device: torch.device) -> None:
         """Put the picture in the form that fits take."""
         self.scene = Scene.of(self.pixels, grid_engine(self.options.engine, device.type), device)
-        if self.coarse(self.target.cap(self.header.pixels)):
-            longer = grid_settings(self.options, self.header.pixels, coarse=True)
-            self.config = replace(self.config, steps=longer.steps)
+        cap = self.target.cap(self.header.pixels)
+        longer = grid_settings(self.options, self.header.pixels, coarse=self.coarse(cap), narrow=self.narrow(cap))
+        self.config = replace(self.config, steps=longer.steps)
 
     def coarse(self, cap: int | None) -> bool:
         """Whether fits for a cap go without the finest grid: those to which a bit is dear."""
         return cap is not None and self._worth(8.0 * cap) > DEAR
 
+    def narrow(self, cap: int | None) -> bool:
+        """Whether networks of fits for a cap are narrow."""
+        if cap is None:
+            return False
+        usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap))
+        return self.config.narrowed(self._budget(usual, cap), self._worth(8.0 * cap))
+
     def alike(self, other: Session[Any, Any]) -> bool:
         """Whether fits for the target can go in lock-step with those of another picture."""
         cap = self.target.cap(self.header.pixels)
-        return isinstance(other, GridSession) and self.coarse(cap) == other.coarse(cap)
+        if not isinstance(other, GridSession):
+            return False
+        return self.coarse(cap) == other.coarse(cap) and self.narrow(cap) == other.narrow(cap)
 
     @staticmethod
     def restore(state: dict[str, Any]) -> Any:
@@ -156,13 +165,9 @@ class GridSession(Session[GridConfig, FittedGrid]):
         Raises:
             TargetError: no decoder would take such a file by default.
         """
-        coarse = self.coarse(cap)
-        usual = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse)
-        if cap is None:
-            return usual
-        narrow = self.config.narrowed(self._budget(usual, cap), self._worth(8.0 * cap))
-        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=coarse, narrow=narrow)
-        check_decodable(self.header, arch, cap)
+        arch = auto_grid(self.header, cap, deepest=self.deepest, coarse=self.coarse(cap), narrow=self.narrow(cap))
+        if cap is not None:
+            check_decodable(self.header, arch, cap)
         return arch
 
     def _sized(self, cap: int) -> tuple[GridArch, float]:

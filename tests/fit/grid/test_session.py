@@ -221,6 +221,22 @@ def test_networks_that_start_at_random_are_narrow_in_small_files_and_where_a_bit
     assert small.params < 0.6 * large.params
 
 
+def test_narrow_networks_take_more_steps_and_go_with_no_wide_ones() -> None:
+    target, usual = Target("bytes", 900), grid_settings(QUICK, 48 * 64).steps
+
+    def session(*told: tuple[str, str]) -> GridSession:
+        return GridSession(_two_kinds()[1], target, replace(QUICK, overrides=told), None, None)
+
+    narrow, wide = session(("scratch", "0")), session(("scratch", "0"), ("narrow", "0"))
+    assert narrow.config.steps == round(1.25 * usual)
+    assert wide.config.steps == session().config.steps == usual
+    assert session(("scratch", "0"), ("steps", "30")).config.steps == 30
+    assert narrow.alike(narrow)
+    assert not narrow.alike(wide)
+    small, large = (plan(768, 512, 3, Target("bpp", bpp), EncodeOptions(effort=9)) for bpp in (0.2, 0.4))
+    assert small.steps == round(1.25 * large.steps)
+
+
 def test_who_starts_at_random() -> None:
     long = EncodeOptions(effort=9, arch="grid")
     assert math.isfinite(grid_settings(long, 512 * 768).scratch)
