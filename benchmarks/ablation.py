@@ -4,6 +4,7 @@
 
 Every row is a whole encode, the PSNR that of the decoded file. Variants of the networks' shapes are fitted from
 scratch, as priors exist for one shape only, and compare with the usual shape from scratch; the others with the default.
+All take the steps of the default, which are more where it goes without the grid of full size.
 "Fixed length" gives every weight the bits that its tensor's range takes, and latents what is then left of the cap.
 """
 
@@ -27,12 +28,10 @@ from benchmarks.rd import published
 from benchmarks.summary import rows as rows_of
 from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import Encoded, EncodeOptions, Target
-from inrcodec.fit.grid.config import grid_effort
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.format.stream import unpack
 from inrcodec.image import load_image
 from inrcodec.net.grid import GridArch
-from inrcodec.net.prior import NO_PRIOR
 from inrcodec.pixels import Pixels
 
 COLUMNS = ("variant", "picture", "target_bpp", "bytes", "psnr", "weight_bits", "kept", "weights", "steps", "seconds")
@@ -48,12 +47,14 @@ class Variant:
         base: the variant it compares with.
         arch: fields of the architecture that differ.
         settings: of the fit that differ.
+        steps: as many times those of others.
         fixed_length: weights are charged by their tensors' ranges.
     """
 
     base: str = DEFAULT
     arch: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    steps: float = 1.0
     fixed_length: bool = False
 
 
@@ -67,12 +68,13 @@ VARIANTS = {
     "no gates": Variant(settings={"gates": "none"}),
     "fixed-length weights": Variant(fixed_length=True),
     "Adam": Variant(settings={"optimizer": "adam"}),
-    "Adam, twice the rate": Variant(settings={"optimizer": "adam", "lr": "1e-2"}),
+    "Adam, twice the rate": Variant(settings={"optimizer": "adam", "lr": "2e-2"}),
     "all weights adapt": Variant(settings={"outer": "0"}),
-    "no grid of full size": Variant(arch={"finest": 1}),
+    "always a grid of full size": Variant(arch={"finest": 0}),
+    "never a grid of full size": Variant(arch={"finest": 1}),
     "grids to 1:16": Variant(arch={"coarsest": 4}),
-    "half the steps": Variant(settings={"steps": "0.5"}),
-    "twice the steps": Variant(settings={"steps": "2"}),
+    "half the steps": Variant(steps=0.5),
+    "twice the steps": Variant(steps=2.0),
     SCRATCH: Variant(),
     "ReLU": _shape(activation="relu"),
     "GELU": _shape(activation="gelu"),
@@ -89,36 +91,30 @@ VARIANTS = {
 }
 """By the name in the table."""
 
-_SCRATCH_LR = "1e-2"
-"""Learning rate of networks that start at random: twice that of those that start at a prior (measured)."""
+_AT_RANDOM = {"scratch": "0", "narrow": "0", "narrow_price": "inf"}
+"""Settings of fits from scratch: they begin with the laws that random starts begin with, and are as wide as others."""
 
 
 class Ablated(GridSession):
     """An encode of a variant."""
 
     variant = VARIANTS[DEFAULT]
-    scratch = False
 
-    def arch(self, cap: int | None = None) -> GridArch:  # noqa: ARG002 - the same for all
+    def arch(self, cap: int | None = None) -> GridArch:
         """The usual architecture but for what the variant changes."""
-        return replace(super().arch(), **self.variant.arch)
-
-    def _prior(self, arch: GridArch, budget: float) -> int:
-        return NO_PRIOR if self.scratch else super()._prior(arch, budget)
+        return replace(super().arch(cap), **self.variant.arch)
 
 
 def encode(name: str, pixels: Pixels, cap: int, effort: int, threads: int | None) -> Encoded:
     """A file of a variant that, with what its weights cost beyond their entropy code, is within the cap."""
     variant = VARIANTS[name]
-    scratch = SCRATCH in (name, variant.base)
     settings = dict(variant.settings)
-    if scratch:
-        settings.setdefault("lr", _SCRATCH_LR)
-    if "steps" in settings:
-        settings["steps"] = str(round(grid_effort(effort, pixels.count).steps * float(settings["steps"])))
+    if SCRATCH in (name, variant.base):
+        settings |= _AT_RANDOM
     options = EncodeOptions(effort=effort, arch="grid", threads=threads, overrides=tuple(settings.items()))
     session = Ablated(pixels, Target("bytes", cap), options, None, None)
-    session.variant, session.scratch = variant, scratch
+    session.variant = variant
+    session.config = replace(session.config, steps=round(variant.steps * session.config.steps))
     return session.run()
 
 
@@ -196,8 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     done = {(row["variant"], row["picture"], float(row["target_bpp"])) for row in rows_of(options.out)}
     jobs = [
         (name, picture, bpp)
-        for bpp in map(float, options.bpp.split(","))
         for picture in options.pictures
+        for bpp in map(float, options.bpp.split(","))
         for name in options.variants
         if (name, picture.stem, bpp) not in done
     ]

@@ -22,15 +22,15 @@ def pixels() -> Pixels:
     return Pixels(np.stack([waves, waves[::-1], waves[:, ::-1]], -1).astype(np.uint8))
 
 
-@pytest.mark.parametrize("name", ["no gates", "no grid of full size", "linear", "half the steps"])
+@pytest.mark.parametrize("name", ["no gates", "never a grid of full size", "linear", "half the steps"])
 def test_a_variant_is_what_it_says_and_fits_the_cap(name: str, pixels: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(VARIANTS, "half the steps", ablation.Variant(settings={"steps": "0.1"}))
+    monkeypatch.setitem(VARIANTS, "half the steps", ablation.Variant(steps=0.1))
     coded = encode(name, pixels, 900, 1, 1)
     stream = unpack(coded.data)
     assert len(coded.data) <= 900
     assert isinstance(stream.arch, GridArch)
     assert isinstance(stream.weights, Symbols)
-    assert stream.arch.finest == (name == "no grid of full size")
+    assert stream.arch.finest == (name == "never a grid of full size")
     assert stream.arch.hidden == (() if name == "linear" else (24, 24))
     assert (stream.weights.prior == 0) == (name == "linear")
     assert (coded.report.steps < 100) == (name == "half the steps")
@@ -79,7 +79,7 @@ def test_rows_that_are_there_are_not_measured_again(
     from PIL import Image
 
     Image.fromarray(pixels.array).save(tmp_path / "p.png")
-    monkeypatch.setitem(VARIANTS, "default", ablation.Variant(settings={"steps": "0.1"}))
+    monkeypatch.setitem(VARIANTS, "default", ablation.Variant(steps=0.1))
     command = [str(tmp_path / "p.png"), "--bpp", "8", "--effort", "1", "--variants", "default"]
     main([*command, "--out", str(tmp_path / "rows.tsv")])
     first = capsys.readouterr()
