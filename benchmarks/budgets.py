@@ -33,7 +33,6 @@ from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.machine import use_threads
 from inrcodec.image import load_image
-from inrcodec.net.prior import NO_PRIOR
 
 COLUMNS = ("picture", "target_bpp", "fit", "price", "soft", "held", "end", "bytes", "use", "psnr", "seconds")
 
@@ -67,13 +66,12 @@ class Weighed(GridDescent):
 class Watched(GridSession):
     """An encode whose last fit can be looked at."""
 
+    kind = Weighed
     last: Weighed
 
     def descent(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> Any:
         """A fit that is about to begin."""
-        assert budget is not None
-        prior = NO_PRIOR if config.at_random(budget) else self._prior(arch, budget)
-        self.last = Weighed(self.scene, arch, config, budget, seed, prior)
+        self.last = super().descent(arch, config, budget, seed)
         return self.last
 
     def at(self, price: float, cap: int) -> Candidate[FittedGrid]:

@@ -24,19 +24,18 @@ def siren_settings(options: EncodeOptions) -> SirenConfig:
     return own.override(options.overrides)
 
 
-def grid_settings(options: EncodeOptions, pixels: int, *, coarse: bool = False, narrow: bool = False) -> GridConfig:
+def grid_settings(options: EncodeOptions, pixels: int, *, coarse: bool = False) -> GridConfig:
     """Settings of the fit of latent grids to a picture of so many pixels: those of the effort, of the user.
 
     Args:
         options: of the encode.
         pixels: of the picture.
         coarse: whether it goes without the finest grid.
-        narrow: whether its networks are narrow.
 
     Raises:
         ValueError: there is no such setting.
     """
-    config = grid_effort(options.effort, pixels, coarse=coarse, narrow=narrow)
+    config = grid_effort(options.effort, pixels, coarse=coarse)
     if options.max_time is not None:  # nobody knows how far the fit will come
         config = replace(config, scratch=math.inf)
     return config.override(options.overrides)

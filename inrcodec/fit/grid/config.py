@@ -17,6 +17,10 @@ _LANDING = {1: 3, 2: 4}
 """Rounds of the landing where they are not the default's."""
 
 
+_LONG = 2_000
+"""Steps from which the first ones of a fit that starts at random tell about its price; in fewer latents only grow."""
+
+
 @dataclass(frozen=True)
 class GridConfig(FitConfig):
     """Settings of a fit; those of :class:`FitConfig` mean the same for the networks' weights.
@@ -38,6 +42,10 @@ class GridConfig(FitConfig):
         stage: of one, the steps that each layer takes, as a part of all.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
+        steady: what rules the price of long fits that start at random, which is put right once and then moves little:
+            the part of the budget that they aim above it at first, as fits at a fixed price are; bits that they aim
+            below it in the end, as the steps that weights get then will cost about that; ``dual_lr``, ``dual_gain``.
+        repriced: whether the price is ruled so.
         scratch: budget in bits from which networks start at random, with narrow laws, and not at a prior, whose head
             start long fits end behind. Random starts come to ends that are several percent of the price apart, and the
             first steps tell: hence ``candidates``.
@@ -70,6 +78,8 @@ class GridConfig(FitConfig):
     gain: float = 16.0
     headroom: float = 0.12
     outer: float = 55_000.0
+    steady: tuple[float, float, float, float] = (0.25, 1_200.0, 4.0, 0.2)
+    repriced: bool = False
     scratch: float = math.inf
     narrow: float = 100_000.0
     narrow_price: float = 1.6e-3
@@ -80,6 +90,13 @@ class GridConfig(FitConfig):
     def at_random(self, bits: float) -> bool:
         """Whether networks of a fit with such a budget start at random."""
         return bits >= self.scratch
+
+    def steadied(self, bits: float) -> GridConfig:
+        """The same for a fit with such a budget, with a steady price if it starts at random and is long."""
+        if self.steps < _LONG or not self.at_random(bits):
+            return self
+        _, _, rate, gain = self.steady
+        return replace(self, dual_lr=rate, dual_gain=gain, repriced=True)
 
     def narrowed(self, bits: float, price: float = 0.0) -> bool:
         """Whether networks of a fit with such a budget, and such a price of a bit a pixel, are narrow."""
@@ -99,19 +116,9 @@ _MANY = 8
 _CHEAPER = 1.6
 """Steps without the finest grid in the time of one with it."""
 
-_NARROWER = 1.25
-"""Steps of narrow networks in rather less than the time of one of wide ones: they took kodim15 and kodim23 at 0.2 bpp
-from 33.22 to 33.24 and from 36.24 to 36.36 dB."""
 
-
-def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False, narrow: bool = False) -> GridConfig:
-    """Settings of an effort level for a picture of so many pixels.
-
-    Args:
-        effort: 1 to 9.
-        pixels: of the picture.
-        coarse: whether the finest grid is left out.
-        narrow: whether networks are narrow.
+def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False) -> GridConfig:
+    """Settings of an effort level for a picture of so many pixels, with or without the finest grid.
 
     Raises:
         ValueError: not 1 to 9.
@@ -119,8 +126,7 @@ def grid_effort(effort: int, pixels: int = ORDINARY, *, coarse: bool = False, na
     if effort not in EFFORTS:
         raise ValueError(f"effort runs from 1 to 9, not {effort}")
     default = GridConfig()
-    longer = min(max(ORDINARY / pixels, 1.0), _MANY) * (_CHEAPER if coarse else 1.0) * (_NARROWER if narrow else 1.0)
-    steps = round(_STEPS[effort] * longer)
+    steps = round(_STEPS[effort] * min(max(ORDINARY / pixels, 1.0), _MANY) * (_CHEAPER if coarse else 1.0))
     scratch, candidates = _RANDOM.get(effort, (default.scratch, default.candidates))
     landing = _LANDING.get(effort, default.landing)
     return replace(default, steps=steps, landing=landing, scratch=scratch, candidates=candidates)

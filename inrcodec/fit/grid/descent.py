@@ -24,7 +24,7 @@ from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.course import MENDED, Course, goal
+from inrcodec.fit.grid.course import MENDED, Course, correction, goal
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CHEAPEST, Flags, GridSearch
 from inrcodec.fit.grid.model import NARROW, GridNetworks
@@ -80,9 +80,9 @@ class GridDescent(Course):
     def __init__(
         self, scene: Scene, arch: GridArch, config: GridConfig, budget: float, seed: int = 0, prior: int = NO_PRIOR
     ) -> None:
+        scale, config = NARROW if config.at_random(budget) else 0.0, config.steadied(budget)
         self.scene, self.arch, self.config, self.budget, self.seed = scene, arch, config, budget, seed
         device = scene.samples.device
-        scale = NARROW if config.at_random(budget) else 0.0
         self.networks = GridNetworks(
             arch, scene.mean(), prior=prior, gate_kind=config.gates, droprate=config.droprate, seed=seed, scale=scale
         )
@@ -127,12 +127,14 @@ class GridDescent(Course):
     @property
     def room(self) -> float:
         """What the fit aims above its budget at first, as a part of it."""
+        if self.config.repriced:
+            return self.config.steady[0]
         return min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
 
     @property
     def goal(self) -> float:
         """Bits the fit aims at now."""
-        return goal(self.budget, self.room, self.config.aim, 1.0 - self.soft_progress)
+        return goal(self.budget, self.room, self.config, 1.0 - self.soft_progress)
 
     @property
     def elasticity(self) -> float:
@@ -151,11 +153,13 @@ class GridDescent(Course):
             self.begin_finish()
         super().step()
 
-    def _strict(self) -> float | None:
+    def _strict(self) -> Tensor | float | None:
         if self.done % self.config.measure and not math.isnan(self.weight_bits):
             return None
-        strict = self.weighed(self.measure() / self.goal - 1)
-        return None if self.lenient else strict
+        violation = self.measure() / self.goal - 1
+        if self.lenient:
+            return None
+        return self._reprice(torch.tensor([violation])) if self.repricing else self.weighed(violation)
 
     def holds(self) -> bool:
         """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back.
@@ -304,6 +308,10 @@ class GridDescent(Course):
         """
         if self.mse > 1.5 * self.flat_error + 1e-3:
             raise Diverged(f"an error of {self.mse:.3g} is worse than that of a flat picture, {self.flat_error:.3g}")
+
+    def mispriced(self) -> float:
+        """What the price is to be multiplied with for another start, by the bits that the first steps came to."""
+        return float(correction(torch.tensor(self.measure() / self.goal - 1)))
 
     @torch.no_grad()
     def standing(self) -> float:

@@ -116,7 +116,10 @@ class Lane(Course):
         self.measure()
         if self.lenient:
             return None
-        return torch.tensor([self.weighed(member.bits / member.goal - 1) for member in self.members])
+        violations = [member.bits / member.goal - 1 for member in self.members]
+        if self.repricing:
+            return self._reprice(torch.tensor(violations))
+        return torch.tensor([self.weighed(violation) for violation in violations])
 
     def measure(self) -> None:
         """Bits of everything rounded for real, told to every member; also refits the laws of the weights."""
@@ -132,7 +135,7 @@ class Lane(Course):
     def _cmp_state(self, strict: Tensor | float | None) -> dict[str, object]:
         bits, mse = self._figures(self.weight_bits)
         self.error = mse.detach()
-        aims = goal(self.budgets, self.rooms, self.config.aim, 1.0 - self.soft_progress)
+        aims = goal(self.budgets, self.rooms, self.config, 1.0 - self.soft_progress)
         return {"log_mse": (mse / self.references).sum(), "violation": (bits - aims) / self.budgets, "strict": strict}
 
     def lost(self) -> list[GridDescent]:

@@ -36,12 +36,11 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     usual = auto_grid(header, expected, deepest=deepest, coarse=coarse)
     budget = latent_budget(header, usual, expected)
     narrow = alone and config.narrowed(budget)
-    config = grid_settings(options, header.pixels, coarse=coarse, narrow=narrow)
     arch = auto_grid(header, expected, deepest=deepest, coarse=coarse, narrow=narrow)
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
     if alone and config.candidates > 1 and config.at_random(budget):
-        seconds *= 1 + config.candidates * config.race / config.steps
+        seconds *= 1.1 + config.candidates * config.race / config.steps  # a price is tried, then seeds
     if options.scalable:  # a fit of all bytes, the base, and a layer for every rung and for the end
         seconds *= config.stage * (len(config.rungs) + 2)
     seconds *= 1 if cap is not None else 3

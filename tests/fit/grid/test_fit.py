@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -389,6 +390,24 @@ def test_a_fit_on_the_clock_moves_its_price_as_one_by_steps(scene: Scene) -> Non
     assert len(starts) == 1
     assert abs(by_steps.problem.multiplier / starts.pop() - 1) > 0.1
     assert on_the_clock.problem.multiplier == pytest.approx(by_steps.problem.multiplier, rel=0.02)
+
+
+@pytest.mark.parametrize("budget", [700.0, 6000.0])
+def test_the_price_of_a_random_start_is_put_right_once(scene: Scene, budget: float) -> None:
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=2000, scratch=0.0, gates="none"), budget)
+    prices = [descent.problem.multiplier]
+    off = 0.0
+    while descent.done < 400:
+        descent.step()
+        prices.append(descent.problem.multiplier)
+        if descent.done == descent.resting_prices + 1:
+            off = descent.bits / descent.goal
+    moves = [after / before for before, after in itertools.pairwise(prices)]
+    first = descent.resting_prices
+    assert set(moves[:first]) == {1.0}
+    assert off > 1.1 if budget < 1000 else off < 0.9
+    assert moves[first] == pytest.approx(min(max(off**1.2, 1 / 3), 3.0), rel=0.05)
+    assert all(0.9 < move < 1.1 for move in moves[first + 1 :])
 
 
 def test_the_clock_stands_still_while_a_fit_gets_under_its_budget(scene: Scene) -> None:

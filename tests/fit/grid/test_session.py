@@ -13,6 +13,7 @@ from inrcodec.decoder import View, decode_pixels, probe
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack, plan
 from inrcodec.errors import TargetError
 from inrcodec.fit.descent import Diverged
+from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.tiled import TiledSession
@@ -166,6 +167,7 @@ def _prior(data: bytes) -> int:
 
 
 def test_of_random_starts_the_one_that_is_ahead_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GridSession, "_find_price", lambda *_: None)  # which would begin with another seed
     picture, target = _picture(40, 40), Target("bytes", 1500)
     standings: dict[int, float] = {}
     trial = GridSession.trial
@@ -195,9 +197,36 @@ def test_a_start_that_diverges_loses_the_race(monkeypatch: pytest.MonkeyPatch) -
 
     picture, target = _picture(24, 24), Target("bytes", 900)
     monkeypatch.setattr(GridSession, "trial", trial)
+    monkeypatch.setattr(GridSession, "_find_price", lambda *_: None)
     raced = encode_pixels(picture, target, RACE)
     last = encode_pixels(picture, target, replace(RACE, seed=2000, overrides=(*RACE.overrides, ("candidates", "1"))))
     assert raced.data == last.data
+
+
+def _started(multiplier: float, *told: tuple[str, str]) -> GridDescent:
+    """A fit about to begin, and what came before."""
+    own = ("steps", "2000"), ("scratch", "0"), ("multiplier", str(multiplier)), *told
+    session = GridSession(_picture(40, 40), Target("bytes", 1500), replace(QUICK, overrides=own), None, None)
+    arch, budget = session.arch(1500), 11_000.0
+    session.race(arch, session.config, budget)
+    descent = session.descent(arch, session.config, budget, 0)
+    assert isinstance(descent, GridDescent)
+    return descent
+
+
+def test_the_price_of_a_random_start_is_tried_and_put_right() -> None:
+    dear, cheap = _started(7.0), _started(0.3)
+    assert 0.5 < dear.problem.multiplier / cheap.problem.multiplier < 12  # of 23, in two tries
+    bound = _started(7.0, ("price", "0.01"))
+    assert bound.problem.multiplier == _started(0.3, ("price", "0.01")).problem.multiplier  # whoever sets it means it
+
+
+def test_prices_of_random_starts_are_tried_in_company_too() -> None:
+    own = ("steps", "2000"), ("scratch", "0"), ("multiplier", "7")
+    session = GridSession(_picture(40, 40), Target("bytes", 1500), replace(QUICK, overrides=own), None, None)
+    before = session.trainer(1500, 0).problem.multiplier
+    assert session.starts(1500) == [0]
+    assert session.trainer(1500, 0).problem.multiplier < before / 2
 
 
 @pytest.mark.parametrize("scratch", [8000, 7190])  # more than the file has, and more than is left in it for the fit
@@ -221,20 +250,15 @@ def test_networks_that_start_at_random_are_narrow_in_small_files_and_where_a_bit
     assert small.params < 0.6 * large.params
 
 
-def test_narrow_networks_take_more_steps_and_go_with_no_wide_ones() -> None:
-    target, usual = Target("bytes", 900), grid_settings(QUICK, 48 * 64).steps
+def test_narrow_networks_go_in_lock_step_with_no_wide_ones() -> None:
+    target = Target("bytes", 900)
 
     def session(*told: tuple[str, str]) -> GridSession:
         return GridSession(_two_kinds()[1], target, replace(QUICK, overrides=told), None, None)
 
     narrow, wide = session(("scratch", "0")), session(("scratch", "0"), ("narrow", "0"))
-    assert narrow.config.steps == round(1.25 * usual)
-    assert wide.config.steps == session().config.steps == usual
-    assert session(("scratch", "0"), ("steps", "30")).config.steps == 30
     assert narrow.alike(narrow)
     assert not narrow.alike(wide)
-    small, large = (plan(768, 512, 3, Target("bpp", bpp), EncodeOptions(effort=9)) for bpp in (0.2, 0.4))
-    assert small.steps == round(1.25 * large.steps)
 
 
 def test_who_starts_at_random() -> None:

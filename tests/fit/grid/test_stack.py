@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -86,6 +87,21 @@ def test_every_picture_goes_the_way_it_would_go_alone(scenes: list[Scene], optim
         assert stacked.problem.multiplier == pytest.approx(one.problem.multiplier, rel=1e-3)
 
 
+def test_prices_of_random_starts_are_put_right_as_they_would_be_alone(scenes: list[Scene]) -> None:
+    config, budgets = replace(QUICK, steps=2000, optimizer="adam", scratch=0.0), (1200.0, 400.0, 4000.0)
+    alone, together = _members(scenes, config, budgets), _members(scenes, config, budgets)
+    stack = GridStack(together)
+    starts = [member.problem.multiplier for member in alone]
+    for _ in range(202):
+        stack.step()
+        for member in alone:
+            member.step()
+    stack.lane.sync()
+    for one, stacked, start in zip(alone, together, starts, strict=True):
+        assert abs(math.log(one.problem.multiplier / start)) > 0.05
+        assert stacked.problem.multiplier == pytest.approx(one.problem.multiplier, rel=1e-3)
+
+
 def test_every_picture_ends_where_it_would_alone(scenes: list[Scene]) -> None:
     config, budgets = replace(QUICK, steps=40, optimizer="adam"), (1200.0, BUDGET, 1000.0)
     alone = [_alone(member) for member in _members(scenes, config, budgets)]
@@ -140,7 +156,7 @@ def test_priors_may_differ(scenes: list[Scene]) -> None:
 
     alone, together = members(), members()
     stack = GridStack(together)
-    for _ in range(8):
+    for _ in range(12):
         stack.step()
         for member in alone:
             member.step()
