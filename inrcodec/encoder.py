@@ -142,8 +142,9 @@ class Progress:
     """Where an encode is.
 
     Attributes:
-        phase: ``compile`` (kernels, once on every machine), ``fit`` (float weights), ``quantise`` (soft rounding),
-            ``round`` (hard rounding), ``rehearsal 1`` and ``tile 3 of 25`` (of a large picture), ``land``, ``check``.
+        phase: ``compile`` (kernels, once on every machine), ``price`` (what a bit is worth, tried) and ``race`` (of
+            starts) before long fits, ``fit`` (float weights), ``quantise`` (soft rounding), ``round`` (hard rounding),
+            ``rehearsal 1`` and ``tile 3 of 25`` (of a large picture), ``land``, ``check``.
         step: steps done, of ``steps``.
         psnr: of the last pixels seen, dB.
         bpp: the file would take now; NaN while weights have no price yet.

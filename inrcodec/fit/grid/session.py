@@ -220,17 +220,23 @@ class GridSession(Session[GridConfig, FittedGrid]):
         if budget is None or config.price or not config.steadied(budget).repriced:
             return
         for _ in range(_PILOTS):
-            pilot = self.descent(arch, config, budget, self.options.seed)
-            try:
-                begin(pilot, pilot.resting_prices, self.stopped)
-            except Diverged:  # the fit will see to that
-                return
-            if self.stopped():
-                return
-            factor = pilot.mispriced()
+            factor = self._pilot(self.descent(arch, config, budget, self.options.seed))
             self._mispriced[budget] = self._mispriced.get(budget, 1.0) * factor
             if abs(math.log(factor)) < math.log(_ABOUT):
                 return
+
+    def _pilot(self, descent: GridDescent) -> float:
+        """What the price of a fit is to be multiplied with for another start, by its first steps."""
+        count = descent.resting_prices
+        try:
+            for done in range(count):
+                if self.stopped():
+                    return 1.0
+                self.teller.tell("price", done, count)
+                descent.step()
+        except Diverged:  # the fit will see to that
+            return 1.0
+        return descent.mispriced()
 
     def entrants(self, config: GridConfig, budget: float | None) -> int:
         """How many seeds start: one where there is a prior, as all would come to the same end."""

@@ -221,6 +221,16 @@ def test_the_price_of_a_random_start_is_tried_and_put_right() -> None:
     assert bound.problem.multiplier == _started(0.3, ("price", "0.01")).problem.multiplier  # whoever sets it means it
 
 
+def test_whoever_waits_hears_of_a_price_that_is_tried_and_may_stop_it() -> None:
+    own = replace(QUICK, overrides=(("steps", "2000"), ("scratch", "0")))
+    told: list[Progress] = []
+    coded = encode_pixels(_picture(24, 24), Target("bytes", 900), own, observer=told.append, stop=lambda: len(told) > 0)
+    assert {now.phase for now in told} >= {"price"}
+    assert len(coded.data) <= 900
+    assert coded.report.interrupted
+    assert coded.report.steps < 100
+
+
 def test_prices_of_random_starts_are_tried_in_company_too() -> None:
     own = ("steps", "2000"), ("scratch", "0"), ("multiplier", "7")
     session = GridSession(_picture(40, 40), Target("bytes", 1500), replace(QUICK, overrides=own), None, None)
