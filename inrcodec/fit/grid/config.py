@@ -42,10 +42,11 @@ class GridConfig(FitConfig):
         stage: of one, the steps that each layer takes, as a part of all.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
-        steady: what rules the price of long fits that start at random, which is put right once and then moves little:
-            the part of the budget that they aim above it at first, as fits at a fixed price are; bits that they aim
-            below it in the end, as the steps that weights get then will cost about that; ``dual_lr``, ``dual_gain``.
-        repriced: whether the price is ruled so.
+        ahead: what long fits that start at random aim at, whose price is put right once and then moves little: the part
+            of the budget that they are above it at first; bits that they are below it in the end, as the steps that
+            weights get then will cost about that.
+        steady: ``dual_lr`` and ``dual_gain`` of such fits.
+        repriced: whether this is one.
         scratch: budget in bits from which networks start at random, with narrow laws, and not at a prior, whose head
             start long fits end behind. Random starts come to ends that are several percent of the price apart, and the
             first steps tell: hence ``candidates``.
@@ -78,7 +79,8 @@ class GridConfig(FitConfig):
     gain: float = 16.0
     headroom: float = 0.12
     outer: float = 55_000.0
-    steady: tuple[float, float, float, float] = (0.25, 1_200.0, 4.0, 0.2)
+    ahead: tuple[float, float] = (0.25, 1_200.0)
+    steady: tuple[float, float] = (4.0, 0.2)
     repriced: bool = False
     scratch: float = math.inf
     narrow: float = 100_000.0
@@ -95,7 +97,7 @@ class GridConfig(FitConfig):
         """The same for a fit with such a budget, with a steady price if it starts at random and is long."""
         if self.steps < _LONG or not self.at_random(bits):
             return self
-        _, _, rate, gain = self.steady
+        rate, gain = self.steady
         return replace(self, dual_lr=rate, dual_gain=gain, repriced=True)
 
     def narrowed(self, bits: float, price: float = 0.0) -> bool:

@@ -60,7 +60,7 @@ def goal(budget: _Bits, room: _Bits, config: GridConfig, left: float) -> _Bits:
     """
     if not config.repriced:
         return budget * config.aim * (1 + room * left * math.sqrt(left))
-    end = budget * config.aim / (1 + config.steady[1] / budget)
+    end = budget * config.aim / (1 + config.ahead[1] / budget)
     return end * (1 + room * math.sqrt(left * math.sqrt(left)))
 
 

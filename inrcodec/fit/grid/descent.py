@@ -128,7 +128,7 @@ class GridDescent(Course):
     def room(self) -> float:
         """What the fit aims above its budget at first, as a part of it."""
         if self.config.repriced:
-            return self.config.steady[0]
+            return self.config.ahead[0]
         return min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
 
     @property
