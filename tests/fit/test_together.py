@@ -15,8 +15,8 @@ from inrcodec.errors import InrError, TargetError
 from inrcodec.fit import session, siren, teller, together
 from inrcodec.fit.descent import Descent, Diverged, advance
 from inrcodec.fit.fitted import FittedNet
-from inrcodec.fit.grid import session as grid_session
 from inrcodec.fit.grid.descent import GridDescent
+from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.stack import GridStack
 from inrcodec.fit.stack import Stack
 from inrcodec.fit.together import Together, room
@@ -216,7 +216,7 @@ def test_seeds_of_latent_grids_race_together_too(small: list[Pixels], stacked_gr
     results = encode_stack(pictures, CAP, options)
     assert stacked_grids == [2, 2, 2, 2]  # three heats and the fit
     for picture, result in zip(pictures, results, strict=True):
-        alone = grid_session.GridSession(picture, CAP, options, None, None)
+        alone = GridSession(picture, CAP, options, None, None)
         arch, budget = alone._sized(400)
         seed = alone.race(arch, alone.config, budget)
         assert isinstance(result, Encoded)
@@ -244,7 +244,7 @@ def test_latent_grids_go_together_too(
             alone.append(self.scene.width)
             super().step()
 
-    monkeypatch.setattr(grid_session, "GridDescent", Watched)
+    monkeypatch.setattr(GridSession, "kind", Watched)
     results = encode_stack(small, CAP, GRIDS)
     assert stacked_grids == [2]
     assert set(alone) == {9}  # the other shape; those of a stack are not fitted once more
@@ -303,7 +303,7 @@ def test_grids_whose_fit_diverges_are_fitted_alone_and_more_gently(
             rates.append(self.config.lr)
 
     monkeypatch.setattr(together, "GridStack", Unlucky)
-    monkeypatch.setattr(grid_session, "GridDescent", Watched)
+    monkeypatch.setattr(GridSession, "kind", Watched)
     assert len(_files(encode_stack([small[0], small[2]], CAP, GRIDS))) == 2
     assert rates == [1e-2, 1e-2, 5e-3]
 
