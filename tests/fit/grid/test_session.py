@@ -84,10 +84,11 @@ def test_what_is_not_for_grids_is_refused() -> None:
         encode_pixels(picture, target, replace(QUICK, arch="cube"))
 
 
-def test_an_interrupted_encode_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [(), (("scratch", "0"), ("steps", "2000"), ("landing", "1"))])
+def test_an_interrupted_encode_goes_on(tmp_path: Path, told: tuple[tuple[str, str], ...]) -> None:
     picture, target = _picture(32, 32), Target("bytes", 700)
-    whole = encode_pixels(picture, target, QUICK)
-    options = replace(QUICK, checkpoint=tmp_path / "fit.ckpt", overrides=(*QUICK.overrides, ("save_every", "0.0")))
+    own = (*QUICK.overrides, *told, ("save_every", "0.0"))
+    options = replace(QUICK, checkpoint=tmp_path / "fit.ckpt", overrides=own)
     whole = encode_pixels(picture, target, replace(options, checkpoint=None))
 
     class Interrupted(Exception):
