@@ -11,12 +11,9 @@ All take the steps of the default, which are more where it goes without the grid
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -24,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rd import published
+from benchmarks import resumable
 from benchmarks.summary import rows as rows_of
 from inrcodec.coding.symbols import Symbols
 from inrcodec.encoder import Encoded, EncodeOptions, Target
@@ -186,32 +183,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="rows it already holds are not measured again")
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(given)
-    if not options.out.exists():
-        head = f"# python -m benchmarks.ablation {shlex.join(published(given))}\n"
-        options.out.write_text(head + "\t".join(COLUMNS) + "\n")
+    resumable.start(options.out, "ablation", given, COLUMNS)
     done = {(row["variant"], row["picture"], float(row["target_bpp"])) for row in rows_of(options.out)}
-    jobs = [
-        (name, picture, bpp)
+    threads = 1 if options.workers > 1 else None
+    calls = [
+        (name, picture, bpp, options.effort, threads)
         for picture in options.pictures
         for bpp in map(float, options.bpp.split(","))
         for name in options.variants
         if (name, picture.stem, bpp) not in done
     ]
-    for line in _measured(jobs, options.effort, options.workers):
+    for line in resumable.outcomes(measure, calls, options.workers):
         with options.out.open("a") as out:
             out.write(line + "\n")
         print(line, file=sys.stderr, flush=True)
     print(markdown(options.out))
-
-
-def _measured(jobs: Sequence[tuple[str, Path, float]], effort: int, workers: int) -> Iterator[str]:
-    """Lines of the table as they come."""
-    if workers == 1:
-        yield from (measure(*job, effort, None) for job in jobs)
-        return
-    # A forked process would inherit torch's and the kernels' locks, but not the threads that release them.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from (done.result() for done in as_completed([pool.submit(measure, *job, effort, 1) for job in jobs]))
 
 
 if __name__ == "__main__":

@@ -12,19 +12,17 @@ as parts of the budget. A fit at a fixed price holds no steps.
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.rd import published
+from benchmarks import resumable
 from benchmarks.summary import rows as rows_of
+from inrcodec.cli.values import override
 from inrcodec.encoder import EncodeOptions, Target
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.grid.config import GridConfig
@@ -163,11 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, help="rows it already holds are not measured again")
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser.parse_args(given)
-    if not options.out.exists():
-        head = f"# python -m benchmarks.budgets {shlex.join(published(given))}\n"
-        options.out.write_text(head + "\t".join(COLUMNS) + "\n")
+    resumable.start(options.out, "budgets", given, COLUMNS)
     done = {(row["picture"], float(row["target_bpp"])) for row in rows_of(options.out)}
-    overrides = tuple((name, value) for name, _, value in (pair.partition("=") for pair in options.overrides))
+    overrides = tuple(map(override, options.overrides))
     threads = 1 if options.workers > 1 else None
     jobs = [
         Job(picture, bpp, options.effort, threads, overrides)
@@ -175,21 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for bpp in map(float, options.bpp.split(","))
         if (picture.stem, bpp) not in done
     ]
-    for lines in _measured(jobs, options.workers):
+    for lines in resumable.outcomes(measure, [(job,) for job in jobs], options.workers):
         with options.out.open("a") as out:
             out.writelines(line + "\n" for line in lines)
         print(*lines, sep="\n", file=sys.stderr, flush=True)
     print(markdown(options.out))
-
-
-def _measured(jobs: Sequence[Job], workers: int) -> Iterator[list[str]]:
-    """Lines of the table as they come."""
-    if workers == 1:
-        yield from map(measure, jobs)
-        return
-    # A forked process would inherit torch's and the kernels' locks, but not the threads that release them.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from (done.result() for done in as_completed([pool.submit(measure, job) for job in jobs]))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ seconds are what the work costs whatever else the machine is doing. ``engine=tor
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 import time
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
+from benchmarks import resumable
 from benchmarks.figure import dress, pyplot, save
-from benchmarks.rd import published
 from benchmarks.summary import rows as rows_of
 from inrcodec.encoder import EncodeOptions, Target, encode_pixels
 from inrcodec.image import load_image
@@ -51,10 +50,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="rows it already holds are not measured again")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    if not options.out.exists():
-        head = f"# python -m benchmarks.convergence {shlex.join(published(sys.argv[1:]))}\n"
-        options.out.write_text(head + "\t".join(COLUMNS) + "\n")
+    resumable.start(options.out, "convergence", sys.argv[1:], COLUMNS)
     done = {(row["configuration"], row["picture"], row["steps"]) for row in rows_of(options.out)}
     for steps in map(int, options.steps.split(",")):
         for picture in options.pictures:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import fmean
 
-from benchmarks.rd import published
+from benchmarks import resumable
 from benchmarks.summary import rows as rows_of
 from inrcodec.fit.effort import EFFORTS
 
@@ -38,10 +37,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="encodes at a time, each with the cores divided by this")
     parser.add_argument("--out", type=Path, required=True, help="rows it already holds are not measured again")
     options = parser.parse_args()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    if not options.out.exists():
-        head = f"# python -m benchmarks.ladder {shlex.join(published(sys.argv[1:]))}\n"
-        options.out.write_text(head + "\t".join(COLUMNS) + "\n")
+    resumable.start(options.out, "ladder", sys.argv[1:], COLUMNS)
     done = {(row["picture"], row["effort"]) for row in rows_of(options.out)}
     levels = options.efforts.split(",")
     jobs = [(picture, effort) for effort in levels for picture in options.pictures]

@@ -326,11 +326,13 @@ class Steps(Protocol):
         """One more."""
 
 
-def begin(descent: Steps, count: int, stop: Callable[[], bool]) -> None:
-    """Take the first steps of a fit, or of several in lock-step, unless told to stop."""
-    for _ in range(count):
+def begin(descent: Steps, count: int, stop: Callable[[], bool], observer: Callable[[int], None] | None = None) -> None:
+    """Take the first steps of a fit, or of several in lock-step, unless told to stop; the observer hears of each."""
+    for done in range(count):
         if stop():
             return
+        if observer:
+            observer(done)
         descent.step()
 
 

@@ -16,6 +16,8 @@ _RANDOM = {8: (30_000.0, 3), 9: (30_000.0, 5)}
 _LANDING = {1: 3, 2: 4}
 """Rounds of the landing where they are not the default's."""
 
+LENIENT = 0.1
+"""Part of a fit that has to pass before prices move; long fits that start at random try theirs for as long before."""
 
 _LONG = 2_000
 """Steps from which the first ones of a fit that starts at random tell about its price; in fewer latents only grow."""

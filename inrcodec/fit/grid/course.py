@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from inrcodec.fit.freezing import held, laid_down
 from inrcodec.fit.gated import Relaxation, hard_levels
-from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.config import LENIENT, GridConfig
 from inrcodec.fit.grid.model import GridNetworks, NetworksStack, matrices
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.muon import Muon
@@ -34,9 +34,6 @@ kodim23 at 0.15 bpp ended 3 % over its budget after 600 steps, and landed 2 dB l
 
 MENDED = 0.5
 """Part that is left of what rounding all weights at once would cost the latents, when they come to rest in turn."""
-
-_LENIENT = 0.1
-"""Part of a fit that has to pass before prices move."""
 
 _OBEDIENCE, _MOST_REPRICED = 1.2, 3.0
 """What a fit is over its goal when that has passed, to this power, is what its price was too low by; the most that is
@@ -215,18 +212,18 @@ class Course(ABC):
     @property
     def lenient(self) -> bool:
         """Whether prices rest: latents have only begun to grow, or there is no budget but a price."""
-        return self.progress < _LENIENT or bool(self.config.price)
+        return self.progress < LENIENT or bool(self.config.price)
 
     @property
     def repricing(self) -> bool:
         """Whether this measurement is the first that may move prices, of a fit that puts them right by it."""
         before = (self.done - self.held - self.config.measure) / self.config.steps
-        return self.config.repriced and not self.lenient and before < _LENIENT
+        return self.config.repriced and not self.lenient and before < LENIENT
 
     @property
     def resting_prices(self) -> int:
         """Steps before prices move."""
-        return math.ceil(_LENIENT * self.config.steps)
+        return math.ceil(LENIENT * self.config.steps)
 
     def _reprice(self, violation: Tensor) -> Tensor:
         """Put prices where the goals would have been met, in one move; what is left of the violations: nothing.

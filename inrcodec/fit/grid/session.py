@@ -34,7 +34,6 @@ from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
 _DEARER = 1.6
 """Price of a bit that priors do best at, as a multiple of what the yardstick says: 0.03 dB in the mean of six fits."""
 
-
 _PILOTS, _ABOUT = 2, 1.15
 """Starts at most by which the price of a fit that starts at random is found, and by how much it may be off then."""
 
@@ -229,14 +228,10 @@ class GridSession(Session[GridConfig, FittedGrid]):
         """What the price of a fit is to be multiplied with for another start, by its first steps."""
         count = descent.resting_prices
         try:
-            for done in range(count):
-                if self.stopped():
-                    return 1.0
-                self.teller.tell("price", done, count)
-                descent.step()
+            begin(descent, count, self.stopped, lambda done: self.teller.tell("price", done, count))
         except Diverged:  # the fit will see to that
             return 1.0
-        return descent.mispriced()
+        return 1.0 if descent.done < count else descent.mispriced()
 
     def entrants(self, config: GridConfig, budget: float | None) -> int:
         """How many seeds start: one where there is a prior, as all would come to the same end."""
