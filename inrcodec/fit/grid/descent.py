@@ -53,6 +53,9 @@ _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 _GENTLER = 0.3
 """What such a round's force is multiplied with when one has made matters worse."""
 
+_FORESIGHT, _UNHURRIED = 0.3, 600
+"""Part of a fit after which it sees what weights will take; steps of the shortest that does."""
+
 _MOST_ROOM = 0.95
 """The most that a fit aims above its budget, as a part of it."""
 
@@ -94,7 +97,7 @@ class GridDescent(Course):
         self.flat_error = float(scene.samples.var((1, 2), correction=0).mean().cpu())
         outlook = scene.outlook(budget)
         self.reference = outlook.mse
-        start = config.multiplier * outlook.elasticity
+        start = config.opening(self.bpp)[0] * outlook.elasticity
         if config.price:  # then what is minimised is MSE + price bpp, over the error expected
             start = config.price * budget / (scene.width * scene.height) / self.reference
         self.drive(start, 1)
@@ -103,7 +106,7 @@ class GridDescent(Course):
         self.held = 0
         self.held_since = self.waited = 0.0
         self.calm = start  # the multiplier before steps were held
-        self.pressed = self.settled = self.finishing = False
+        self.foreseen = self.pressed = self.settled = self.finishing = False
         self.curve: CostCurve | None = None
         self.weight_bits = math.nan
         self.bits = math.nan
@@ -125,11 +128,21 @@ class GridDescent(Course):
         return self.networks
 
     @property
+    def bpp(self) -> float:
+        """Bits a pixel of the budget."""
+        return self.budget / (self.scene.width * self.scene.height)
+
+    @property
+    def eagerness(self) -> float:
+        """What violations are multiplied with for this budget."""
+        return float(self.config.eager ** self.config.plenteousness(self.bpp))
+
+    @property
     def room(self) -> float:
         """What the fit aims above its budget at first, as a part of it."""
         if self.config.repriced:
             return self.config.ahead[0]
-        return min(self.config.headroom * self.scene.width * self.scene.height / self.budget, _MOST_ROOM)
+        return min(self.config.opening(self.bpp)[1] / self.bpp, _MOST_ROOM)
 
     @property
     def goal(self) -> float:
@@ -147,6 +160,8 @@ class GridDescent(Course):
         Raises:
             Diverged: it was one too many.
         """
+        if self.foreseeing:
+            self.foresee()
         if not self.pressed and self.progress >= self.config.press:
             self.begin_press()
         if not self.finishing and self.progress >= 1 - self.config.finish and not self.holds():
@@ -159,7 +174,7 @@ class GridDescent(Course):
         violation = self.measure() / self.goal - 1
         if self.lenient:
             return None
-        return self._reprice(torch.tensor([violation])) if self.repricing else self.weighed(violation)
+        return self._reprice(torch.tensor([violation])) if self.repricing else self.eagerness * self.weighed(violation)
 
     def holds(self) -> bool:
         """Whether the last step of the soft phase has to be taken again: rounded latents cannot give bits back.
@@ -217,6 +232,23 @@ class GridDescent(Course):
         # ln MSE to first order about the error expected at the end. The logarithm itself would, as long as errors are
         # larger, make bits dearer by as much, and latents would die that never come back (half a dB at 0.1 bpp).
         return {"log_mse": mse / self.reference, "violation": violation, "strict": strict}
+
+    @property
+    def foreseeing(self) -> bool:
+        """Whether it is time to see what weights will take. Short fits have none to spare for that."""
+        config = self.config
+        if self.foreseen or self.pressed or self.progress < _FORESIGHT:
+            return False
+        return self.length >= _UNHURRIED and not config.price and not config.repriced
+
+    def foresee(self) -> None:
+        """Find the steps that weights would have now, so that what they will take is known long before they have them.
+
+        Otherwise it comes as a surprise, some 3,000 bits at once: the price leaps, and latents give back what they do
+        not get again. Fits that put their price right aim that much lower instead; see :attr:`GridConfig.ahead`.
+        """
+        self.foreseen = True
+        self._search_steps()
 
     def begin_press(self) -> None:
         """Give weights their quantisation steps, and gates a price."""
@@ -375,6 +407,7 @@ class GridDescent(Course):
             "waited": self.waited,
             "calm": self.calm,
             "settled": self.settled,
+            "foreseen": self.foreseen,
             "pressed": self.pressed,
             "finishing": self.finishing,
             "mse": self.mse,
@@ -395,7 +428,7 @@ class GridDescent(Course):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict` of a fit of the same picture, settings and seed."""
         device = self.latents.device
-        self.pressed = state["pressed"]
+        self.foreseen, self.pressed = state["foreseen"], state["pressed"]
         if state["finishing"]:
             self._freeze(state["rounded"].to(device))
             self.resting = state["resting"].to(device)

@@ -119,7 +119,8 @@ class Lane(Course):
         violations = [member.bits / member.goal - 1 for member in self.members]
         if self.repricing:
             return self._reprice(torch.tensor(violations))
-        return torch.tensor([self.weighed(violation) for violation in violations])
+        pairs = zip(self.members, violations, strict=True)
+        return torch.tensor([member.eagerness * self.weighed(violation) for member, violation in pairs])
 
     def measure(self) -> None:
         """Bits of everything rounded for real, told to every member; also refits the laws of the weights."""

@@ -290,6 +290,11 @@ class StageDescent(GridDescent):
         """Gaussian noise for every latent, this step's; none where latents stay zero."""
         return super().noise() * self.free
 
+    @property
+    def foreseeing(self) -> bool:
+        """Not in a stage: what went before tells what weights will take."""
+        return False
+
     def begin_press(self) -> None:
         """Give weights their quantisation steps, where they are to keep them."""
         if self.rounds:

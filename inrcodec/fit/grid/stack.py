@@ -71,6 +71,8 @@ class GridStack:
         for member in self.live:
             member.time = self.time
         self.lane.time = self.time
+        if self.lane.members[0].foreseeing:
+            self._each(GridDescent.foresee, self.lane.members)
         if not self.pressed and self.progress >= self.config.press:
             self._each(GridDescent.begin_press, self.lane.members)
         if not self.finishing and self.progress >= 1 - self.config.finish:

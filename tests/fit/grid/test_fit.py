@@ -201,6 +201,59 @@ def test_a_squeeze_that_makes_matters_worse_is_undone(scene: Scene, monkeypatch:
     assert len(set(forces)) == len(forces) > 2
 
 
+@pytest.mark.parametrize("steps", [599, 600])
+def test_a_fit_that_has_the_time_foresees_what_weights_will_take(scene: Scene, steps: int) -> None:
+    """Their bits then come as no surprise: what is measured hardly moves when they get their steps."""
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=steps), BUDGET)
+    while descent.progress < 0.69:
+        descent.step()
+    assert descent.foreseen == (steps >= 600)
+    descent.measure()
+    expected, weights = descent.weight_bits, descent.networks.weights.detach().clone()
+    descent.begin_press()
+    descent.measure()
+    assert torch.equal(descent.networks.weights.detach(), weights)
+    surprise = abs(descent.weight_bits / expected - 1)
+    assert surprise < 0.2 if descent.foreseen else surprise > 0.4
+
+
+def test_fits_without_a_budget_or_with_a_margin_foresee_nothing(scene: Scene) -> None:
+    usual = replace(QUICK, steps=2000)
+    for config, foreseeing in (
+        (usual, True),
+        (replace(usual, price=0.01), False),
+        (replace(usual, scratch=0.0), False),
+    ):
+        descent = GridDescent(scene, ARCH, config, BUDGET)
+        descent.done = 1000
+        assert descent.foreseeing == foreseeing
+
+
+def test_on_the_clock_only_fits_with_enough_steps_foresee(scene: Scene) -> None:
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=100_000), BUDGET)
+    descent.time = 0.4
+    few, many = 2.0 * descent.config.measure / 600, 0.5 * descent.config.measure / 600
+    for passed, foreseeing in ((few, False), (many, True)):
+        descent.passed = passed
+        assert descent.foreseeing == foreseeing
+
+
+def test_fits_for_many_bits_begin_cheap_and_near_their_budget(scene: Scene) -> None:
+    config, pixels = GridConfig(), scene.width * scene.height
+    assert config.opening(0.05) == config.opening(0.8) == (config.multiplier, config.headroom)
+    assert config.opening(2.0) == config.opening(8.0)
+    between = [config.opening(bpp) for bpp in (0.8, 1.0, 1.4, 2.0)]
+    assert between == sorted(between, reverse=True)
+    assert len(set(between)) == 4
+    for bpp in (0.5, 2.0):
+        descent = GridDescent(scene, ARCH, QUICK, bpp * pixels)
+        start, headroom = QUICK.opening(bpp)
+        outlook = scene.outlook(descent.budget)
+        assert descent.problem.multiplier == pytest.approx(start * outlook.elasticity)
+        assert descent.goal == pytest.approx(descent.budget * (1 + headroom / bpp))
+        assert descent.eagerness == (QUICK.eager if bpp > 1 else 1.0)
+
+
 def test_weights_that_rest_in_turn_make_up_for_each_other(scene: Scene) -> None:
     """Rounding loses much less than where all come to rest at once (on large nets next to nothing)."""
 
