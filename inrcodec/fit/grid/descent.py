@@ -134,7 +134,9 @@ class GridDescent(Course):
 
     @property
     def eagerness(self) -> float:
-        """What violations are multiplied with for this budget."""
+        """What violations are multiplied with for this budget; a price that was put right moves little all the same."""
+        if self.config.repriced:
+            return 1.0
         return float(self.config.eager ** self.config.plenteousness(self.bpp))
 
     @property
