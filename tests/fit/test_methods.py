@@ -73,8 +73,9 @@ def test_a_dense_file_is_pruned(picture: Pixels) -> None:
     pruned = encode_pixels(picture, CAP, options)
     assert pruned.report.kept < pruned.report.params <= dense.report.params
     assert pruned.report.steps <= 120  # only the fine-tuning
-    fresh = encode_pixels(picture, CAP, replace(options, start=None, layers="2x30"))
-    assert pruned.report.psnr > fresh.report.psnr  # what was learned is still in it
+    as_long = ("steps", str(pruned.report.steps))
+    fresh = encode_pixels(picture, CAP, _with(options, as_long, start=None, layers="2x30"))
+    assert pruned.report.psnr > fresh.report.psnr + 1  # what was learned is still in it
 
 
 def test_a_start_that_does_not_fit_is_refused(picture: Pixels, make_file: object) -> None:
