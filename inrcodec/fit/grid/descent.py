@@ -99,7 +99,7 @@ class GridDescent(Course):
         self.reference = outlook.mse
         start = config.opening(self.bpp)[0] * outlook.elasticity
         if config.price:  # then what is minimised is MSE + price bpp, over the error expected
-            start = config.price * budget / (scene.width * scene.height) / self.reference
+            start = config.price * self.bpp / self.reference
         self.drive(start, 1)
         self.done = 0
         self.time = 0.0

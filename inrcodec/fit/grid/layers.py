@@ -292,7 +292,7 @@ class StageDescent(GridDescent):
 
     @property
     def foreseeing(self) -> bool:
-        """Not in a stage: what went before tells what weights will take."""
+        """Not in a stage: what those count for networks was measured without it."""
         return False
 
     def begin_press(self) -> None:
