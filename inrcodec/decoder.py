@@ -24,7 +24,7 @@ from inrcodec.net.canvas import Canvas
 from inrcodec.net.coords import axes
 from inrcodec.net.forward import render
 from inrcodec.net.grid import GridArch
-from inrcodec.net.layered import LayeredArch
+from inrcodec.net.layered import LayeredArch, drawing
 from inrcodec.net.layered import drawn as drawn_latents
 from inrcodec.net.plane import PlaneCanvas
 from inrcodec.net.upsample import UNIT
@@ -400,7 +400,7 @@ def _painter(stream: Stream, drawn: tuple[int, int], columns: slice) -> tuple[in
     header, arch, tensors = stream.header, stream.arch, stream.tensors()
     if isinstance(arch, GridArch):
         seen = drawn_latents(arch, stream.latents or ())
-        canvas = Canvas(arch, tensors, seen, (header.width, header.height), drawn, columns)
+        canvas = Canvas(arch, drawing(arch, tensors), seen, (header.width, header.height), drawn, columns)
         return canvas.strip, lambda rows: canvas.rows(rows.start, rows.stop).reshape(arch.outputs, -1).T
     u, v = axes(header.width, header.height, *drawn)
     strip = max(1, STRIP // (columns.stop - columns.start))

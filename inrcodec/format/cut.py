@@ -49,13 +49,19 @@ def cut_to(stream: Stream, cap: int) -> Stream:
     def at(place: int) -> Stream:
         return cut_at(stream, *ends[place])
 
-    place = _last_fitting(lambda place: len(at(place).data) <= cap, len(ends), _guess(stream, telling, cap, whole))
+    def fits(place: int) -> bool:
+        return len(at(place).data) <= cap
+
+    place = _last_fitting(fits, len(ends), _guess(stream, telling, cap, whole))
     if place is None:
         raise TargetError(
             f"{cap} bytes cannot hold the networks of this file; its shortest cut has {len(at(0).data)}",
             smallest_bytes=len(at(0).data),
         )
-    return at(place)
+    # A grid that ends where it would anyway takes less to say than one that is cut short; a whole base says no layers.
+    behind = np.cumsum([len(waves) for waves in telling])
+    following = next((int(end) for end in behind if end > place), place)
+    return at(following if fits(following) else place)
 
 
 def cut_at(stream: Stream, plane: int, end: int) -> Stream:
@@ -75,7 +81,7 @@ def cut_at(stream: Stream, plane: int, end: int) -> Stream:
     whole = end >= wave_count(shape) or not latents[plane].any()  # a grid of zeros is not in the stream
     last = max((k for k in range(plane + 1) if latents[k].any()), default=0)
     refinements = last // arch.grids
-    fewer: GridArch = replace(arch, refinements=refinements)
+    fewer: GridArch = replace(arch, refinements=refinements, renewed=arch.renewed and refinements > 0)
     stop = None if whole else end
     if not refinements and stop is None and not arch.scale:
         fewer = arch.base
@@ -102,8 +108,8 @@ def _guess(stream: Stream, telling: Sequence[NDArray[np.intp]], cap: int, whole:
     sums: list[NDArray[np.float64]] = [np.zeros(1)]
     before, refining = 0.0, zip(stream.arch.tensors(), stream.weights.tensor_bits(), strict=True)
     for plane, grid in enumerate(latents):
-        if plane == stream.arch.grids:  # from here a second context model is in the file
-            before += sum(bits for spec, bits in refining if spec.name[0] == "D")
+        if plane == stream.arch.grids:  # from here further networks are in the file
+            before += sum(bits for spec, bits in refining if spec.name[0] in "DT")
         if not grid.any():
             continue
         laws = grid_laws(model, latents[:plane], grid)

@@ -6,14 +6,16 @@ The grids of a base are refined by layers of grids of the same shapes: with the 
 
 and the network sees the last ``t``, times ``ratio^(scale - k)``: each layer makes the quantisation step of every latent
 so much finer, and one in the middle is that of the network's prior. Where a layer, or the end of one, is missing, ``r``
-is 0: the file can be cut behind any wave of any grid.
+is 0: the file can be cut behind any wave of any grid. What is refined may be drawn by a synthesiser of its own, told by
+what it differs by from the base's: more bits are worth better networks, which a base could not pay for.
+
 This is an embedded quantiser, the bit planes of Learning Compressible Subspaces (Nunez et al. 2021, section 3.3) with
 context modelling in place of plain bits; the context of ``r`` holds what the layer below says around the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any
@@ -40,11 +42,13 @@ class LayeredArch(GridArch):
         refinements: layers above the base, 0 to 3; 0 only where the base itself is cut.
         ratio: quantisation steps of a layer in one of the layer below, 2 to 4.
         scale: layer whose latents the network sees as they are, 0 to 3.
+        renewed: whether refinements, if there are any, are drawn by a synthesiser of their own.
     """
 
     refinements: int = 1
     ratio: int = 2
     scale: int = 0
+    renewed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,12 +56,16 @@ class LayeredArch(GridArch):
             raise BitstreamError(f"{self.refinements} refinements by a factor of {self.ratio} are out of bounds")
         if not 0 <= self.scale <= MAX_REFINEMENTS:
             raise BitstreamError(f"latents of layer {self.scale} cannot be those that are drawn as they are")
+        if self.renewed and not self.refinements:
+            raise BitstreamError("a base alone has no synthesiser of refinements")
 
     @classmethod
-    def over(cls, base: GridArch, refinements: int, ratio: int = 2, scale: int = 0) -> LayeredArch:
+    def over(
+        cls, base: GridArch, refinements: int, ratio: int = 2, scale: int = 0, *, renewed: bool = False
+    ) -> LayeredArch:
         """The same networks with so many refinements."""
         own = {field.name: getattr(base, field.name) for field in fields(GridArch)}
-        return cls(**own, refinements=refinements, ratio=ratio, scale=scale)
+        return cls(**own, refinements=refinements, ratio=ratio, scale=scale, renewed=renewed)
 
     @property
     def base(self) -> GridArch:
@@ -86,10 +94,11 @@ class LayeredArch(GridArch):
         return ("C", plane) if plane < self.grids else ("D", plane - self.grids)
 
     def tensors(self) -> tuple[TensorSpec, ...]:
-        """Those of :meth:`GridArch.tensors`, then those of the context model of refinements.
+        """Those of :meth:`GridArch.tensors`, then those of the context model of refinements, and of their synthesiser.
 
         - ``D0 .. D(k), D.out``: as ``C0 ..``; nine more inputs, behind the others, are the latents of the layer below.
         - ``D.bias``: ``(refinements * grids, sum of widths + 2)``, plane by plane.
+        - ``TS0``, ``TS.out``, ``TU``, ...: what is added to ``S0``, ``S.out``, ``U`` and all others of the synthesiser.
         """
         specs = super().tensors()
         if not self.refinements:
@@ -97,7 +106,15 @@ class LayeredArch(GridArch):
         fan = list(self.refining_fan())
         names = [*(f"D{k}" for k in range(len(self.context))), "D.out"]
         own = [TensorSpec(name, (b, a)) for name, (a, b) in zip(names, fan, strict=True)]
-        return (*specs, *own, TensorSpec("D.bias", (self.refinements * self.grids, sum(self.context) + 2)))
+        own.append(TensorSpec("D.bias", (self.refinements * self.grids, sum(self.context) + 2)))
+        if self.renewed:
+            own += [TensorSpec(f"T{spec.name}", spec.shape) for spec in specs if spec.name[0] != "C"]
+        return (*specs, *own)
+
+    def renewal(self) -> tuple[slice, slice]:
+        """Where in all weights those of the synthesiser lie, and where what is added to them for refinements."""
+        sizes = {letter: sum(s.size for s in self.tensors() if s.name[0] == letter) for letter in "CT"}
+        return slice(sizes["C"], sizes["C"] + sizes["T"]), slice(self.params - sizes["T"], self.params)
 
     def refining_fan(self) -> Iterator[tuple[int, int]]:
         """(inputs, outputs) of the layers of the refinements' context model."""
@@ -108,6 +125,13 @@ class LayeredArch(GridArch):
 
     def __str__(self) -> str:
         return f"{super().__str__()} in {1 + self.refinements} layers"
+
+
+def drawing(arch: GridArch, tensors: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
+    """The tensors that the latents of the last layer are drawn with."""
+    if not (isinstance(arch, LayeredArch) and arch.renewed):
+        return tensors
+    return {name: values + tensors[f"T{name}"] if f"T{name}" in tensors else values for name, values in tensors.items()}
 
 
 Planes = Sequence[NDArray[np.integer[Any]]]

@@ -91,7 +91,8 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
     """What symbols times steps are added to, by tensor name.
 
     Grids coarser than a prior knows are taken to be like its coarsest; one channel is the mean of three; refinements
-    start from the context model of the base; filters of the grids' own from the identity.
+    start from the context model of the base, their synthesiser from no difference; filters of the grids' own from the
+    identity.
 
     Args:
         arch: the network.
@@ -127,6 +128,7 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
         _to_gray(base, theirs)
     if isinstance(arch, LayeredArch) and arch.refinements:
         base |= _refining(base, arch)
+        base |= {spec.name: np.zeros(spec.shape) for spec in arch.tensors() if spec.name[0] == "T"}
     return base
 
 

@@ -25,7 +25,10 @@ from tests.format.test_grid_stream import SIDES, SMALL
 MakeStream = Callable[..., Stream]
 
 ARCH = LayeredArch(0, 2, 3, 2, (4,), (5,), refinements=2)
-ARCHES = st.builds(LayeredArch.over, SMALL, st.integers(1, 3), st.integers(2, 4), st.integers(0, 3))
+RENEWED = replace(ARCH, renewed=True)
+ARCHES = st.builds(
+    LayeredArch.over, SMALL, st.integers(1, 3), st.integers(2, 4), st.integers(0, 3), renewed=st.booleans()
+)
 
 
 def _latents(stream: Stream) -> list[list[list[int]]]:
@@ -52,33 +55,42 @@ def test_overhead_is_everything_but_weights_and_latents(make_grid_stream: MakeSt
     assert overhead(stream.header, ARCH, payload) == len(data) - payload
 
 
-def test_every_wave_is_a_place_to_cut(make_grid_stream: MakeStream) -> None:
-    stream = make_grid_stream(ARCH, width=6, height=4)
-    sizes = []
+@pytest.mark.parametrize("arch", [ARCH, RENEWED])
+def test_every_wave_is_a_place_to_cut(make_grid_stream: MakeStream, arch: LayeredArch) -> None:
+    stream = make_grid_stream(arch, width=14, height=10)
+    sizes: list[tuple[int, int]] = []
     for plane, grid in enumerate(stream.latents or ()):
         for end in range(wave_count(grid.shape) + 1):
             data = pack(cut := cut_at(stream, plane, end))
-            sizes.append(len(data))
+            sizes.append((len(cut.arch.tensors()), len(data)))
             back = unpack(data)
             assert (back.arch, back.end, _latents(back)) == (cut.arch, cut.end, _latents(cut))
             assert pack(back) == data
-            assert decode_pixels(data).array.shape == (4, 6, 3)
+            assert decode_pixels(data).array.shape == (10, 14, 3)
             order, waves = wave_order(grid.shape)
             known = order[waves < end]
             if plane < len(back.latents or ()):
                 assert back.latents is not None
                 assert np.array_equal(back.latents[plane].ravel()[known], grid.ravel()[known])
-    assert sizes[-1] == len(pack(stream))
-    assert np.corrcoef(np.arange(len(sizes)), sizes)[0, 1] > 0.9
+    assert sizes[-1][1] == len(pack(stream))
+    kinds = {kind for kind, _ in sizes}  # networks of the layers come at one go
+    assert len(kinds) == 2
+    for which in kinds:
+        part = [size for kind, size in sizes if kind == which]
+        assert np.corrcoef(np.arange(len(part)), part)[0, 1] > 0.9
 
 
-def test_a_base_alone_is_an_ordinary_file(make_grid_stream: MakeStream) -> None:
-    stream = make_grid_stream(ARCH, width=20, height=14)
+@pytest.mark.parametrize("arch", [ARCH, RENEWED])
+def test_a_base_alone_is_an_ordinary_file(make_grid_stream: MakeStream, arch: LayeredArch) -> None:
+    stream = make_grid_stream(arch, width=20, height=14)
     base = cut_at(stream, 2, wave_count((14, 20)))
     assert base.arch == ARCH.base
     assert Tag.LAYERS not in read(pack(base)).sections
     assert isinstance(base.weights, Symbols)
-    assert [spec.name[0] for spec in base.weights.arch.tensors()].count("D") == 0
+    assert not {spec.name[0] for spec in base.weights.arch.tensors()} & set("DT")
+    data = pack(base)  # shorter than if a wave were missing, which takes saying so
+    assert len(pack(cut_at(stream, 2, wave_count((14, 20)) - 1))) >= len(data)
+    assert cut_to(stream, len(data)).data == data
 
 
 def test_a_scale_stays_with_the_base(make_grid_stream: MakeStream) -> None:
@@ -89,14 +101,16 @@ def test_a_scale_stays_with_the_base(make_grid_stream: MakeStream) -> None:
     assert base.arch.unit(0) == 2.0
 
 
+@pytest.mark.parametrize("renewed", [False, True])
 @pytest.mark.parametrize("prior", [0, 2])
-def test_the_most_that_fits(make_grid_stream: MakeStream, prior: int) -> None:
+def test_the_most_that_fits(make_grid_stream: MakeStream, prior: int, renewed: bool) -> None:
     arch = ARCH if not prior else LayeredArch(0, 6, 14, 11, (24, 24), (24, 24), refinements=2)
+    arch = replace(arch, renewed=renewed)
     stream = make_grid_stream(arch, width=50, height=40, prior=prior)
     whole = pack(stream)
     networks = len(pack(cut_at(stream, 0, 0)))
     assert isinstance(stream.weights, Symbols)
-    refining = [spec.name[0] == "D" for spec in arch.tensors()]
+    refining = [spec.name[0] in "DT" for spec in arch.tensors()]
     networks_of_a_layer = np.dot(refining, stream.weights.tensor_bits()) / 8  # which come at one go
     for cap in np.linspace(networks, len(whole), 9).astype(int).tolist():
         cut = cut_to(stream, cap)
@@ -138,7 +152,8 @@ ALL = (True,) * 6
         (b"\x22\x00\x3f", BitstreamError, "waves"),
         (b"\x22\x00\x7f\x00", BitstreamError, "others set"),
         (b"\x22\x00\x3f\x00\x00", BitstreamError, "too many"),
-        (b"\x42\x00\x3f\x00", BitstreamError, "4 refinements"),
+        (b"\x82\x00\x3f\x00", BitstreamError, "8 refinements"),
+        (b"\x42\x00\x05", BitstreamError, "no synthesiser"),
         (b"\x21\x00\x3f\x00", BitstreamError, "factor of 1"),
         (b"\x25\x00\x3f\x00", BitstreamError, "factor of 5"),
         (b"\x22\x04\x3f\x00", BitstreamError, "layer 4 cannot"),

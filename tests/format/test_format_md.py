@@ -233,15 +233,22 @@ def test_grid_tensors(arch: GridArch) -> None:
 
 
 def test_layers_are_laid_out_as_their_table_says() -> None:
-    values = {"layers": b"\x24", "scale": b"\x03", "coded": b"\x07\x80", "waves": varint.varint(300)}
+    values = {"layers": b"\x64", "scale": b"\x03", "coded": b"\x07\x80", "waves": varint.varint(300)}
     coded = tuple(k in (0, 1, 2, 15) for k in range(16))
     rows = _table("LAYERS")
-    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, 3, coded, 300))
+    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, 3, coded, 300, renewed=True))
     assert f"(0 to {MAX_REFINEMENTS}), plus the ratio (2 to {MAX_RATIO})" in rows[0][2]
     assert f"N + {len(BELOW)}" in _table("LAYERS", 1)[1][1]
 
 
-@pytest.mark.parametrize("arch", [LayeredArch(0, 3, 7, 2, (5, 6), refinements=2), LayeredArch(1, 1, context=())])
+@pytest.mark.parametrize(
+    "arch",
+    [
+        LayeredArch(0, 3, 7, 2, (5, 6), refinements=2),
+        LayeredArch(1, 1, context=()),
+        LayeredArch(0, 2, 7, 2, (5, 6), (4,), residuals=2, filtered=True, renewed=True),
+    ],
+)
 def test_refining_tensors(arch: LayeredArch) -> None:
     inputs, deep = arch.inputs + 9, arch.context[-1] if arch.context else 0
     widths = (inputs, *arch.context)
@@ -250,10 +257,11 @@ def test_refining_tensors(arch: LayeredArch) -> None:
         "D.out": [(2, deep + inputs)],
         "D.bias": [(arch.refinements * arch.grids, sum(arch.context) + 2)],
     }
-    assert [row[0] for row in _table("LAYERS", 1)] == list(shapes)
+    assert [row[0] for row in _table("LAYERS", 1)] == [*shapes, "TS0 .. TR1"]
     own = [(name if "0" not in name else f"D{k}", shape) for name in shapes for k, shape in enumerate(shapes[name])]
-    found = [(spec.name, spec.shape) for spec in arch.tensors()]
-    assert found == [*((spec.name, spec.shape) for spec in arch.base.tensors()), *own]
+    found, base = ([(spec.name, spec.shape) for spec in network.tensors()] for network in (arch, arch.base))
+    added = [(f"T{name}", shape) for name, shape in base if name[0] != "C"] if arch.renewed else []
+    assert found == [*base, *own, *added]
 
 
 def test_the_kinds_of_alpha_are_those_of_their_table() -> None:
@@ -502,6 +510,8 @@ GRIDS = [
     ({"width": 12}, LayeredArch(0, 1, 3, 1, (), (4,), outputs=1, refinements=1, ratio=3, scale=1)),
     ({"prior": 2, "width": 5, "cut": (9, 7)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=3), 2, scale=1)),
     ({"cut": (1, 5)}, LayeredArch(0, 2, 2, 1, (3,), (5,))),
+    ({"width": 11}, LayeredArch(0, 2, 2, 1, (3,), (5,), filtered=True, refinements=2, renewed=True)),
+    ({"prior": 3, "cut": (6, 6)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 2, renewed=True)),
 ]
 
 
@@ -516,7 +526,7 @@ def _planes_by_the_page(
     ratio, refinements, scale, waves = 1, 0, 0, 0
     if Tag.LAYERS in sections:
         first, scale, *rest = sections[Tag.LAYERS]
-        refinements, ratio = first >> 4, first & 15
+        refinements, ratio = first >> 4 & 3, first & 15
         count = -(-refinements * arch.grids // 8)
         flags += [rest[k // 8] >> k % 8 & 1 for k in range(refinements * arch.grids)]
         waves = varint.Reader(bytes(rest[count:]), name="waves").varint("waves")
@@ -559,7 +569,10 @@ def test_the_blocks_decode_grids(
             blind = {name: np.hstack([base[name], np.zeros((len(base[name]), 9))]) for name in ("C0", "C.out")}
             bias = np.vstack([base["C.bias"]] * arch.refinements)
             base |= {"D0": blind["C0"], "D1": base["C1"], "D.out": blind["C.out"], "D.bias": bias}
-        exact = {name: base[name] + part for name, part in exact.items()}
+        exact = {name: base.get(name, 0.0) + part for name, part in exact.items()}
+    for name in [name for name in exact if name[0] == "T"]:
+        assert sections[Tag.LAYERS][0] & 64
+        exact[name[1:]] = exact[name[1:]] + exact[name]
     tensors = {name: part.tolist() for name, part in exact.items()}
     planes, sums, unit = _planes_by_the_page(sections, arch, (header.width, header.height), coder, tensors, code)
     assert stream.latents is not None

@@ -35,6 +35,8 @@ from inrcodec.net.layered import LayeredArch  # noqa: E402
 from inrcodec.net.prior import PRIOR_ARCH  # noqa: E402
 from inrcodec.pixels import Metadata  # noqa: E402
 
+_RENEWED = LayeredArch(0, 2, 3, 1, (4,), (5,), refinements=2, renewed=True)
+
 KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "rgb": (Header(40, 25), Arch((14, 14, 9)), "symbols"),
     "gray": (Header(25, 40, 1), Arch((16, 16), 1, 20, 10), "symbols"),
@@ -75,6 +77,8 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "grid_filtered": (Header(27, 19), GridArch(0, 3, 5, 4, (5,), (6,), filtered=True), "symbols"),
     "grid_prior_filtered": (Header(34, 20), replace(PRIOR_ARCH, finest=1, filtered=True), "prior 3"),
     "layers_filtered": (Header(19, 12), LayeredArch(0, 2, 3, 1, (4,), (5,), filtered=True, refinements=1), "symbols"),
+    "layers_renewed": (Header(17, 11), _RENEWED, "symbols"),
+    "layers_renewed_cut": (Header(14, 15), replace(_RENEWED, filtered=True), "cut 5 9"),
 }
 """Picture, network and kind of weights.
 
@@ -185,6 +189,7 @@ def _numbers(spec: TensorSpec, arch: GridArch, weights: str, rng: np.random.Gene
     """One tensor of the networks."""
     numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
     numbers *= 0.1 if spec.name in ("U", "V", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
+    numbers *= 0.1 if spec.name[0] == "T" else 1.0
     numbers *= weights != "empty"
     if weights.startswith("prior"):
         numbers *= 0.1 * (rng.random(spec.shape) < 0.1)

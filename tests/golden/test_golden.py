@@ -38,10 +38,10 @@ def test_every_kind_is_there(made: dict[str, Any]) -> None:
     assert sorted(made["KINDS"]) == NAMES
     assert all(len(_data(name)) < 2000 for name in NAMES)
     grids = [grids for name in NAMES if (grids := _record(name).get("latents"))]
-    assert len(grids) == 17
+    assert len(grids) == 19
     assert any(any(grid) and not any(after) for planes in grids for grid, after in pairwise(planes))
     assert max(map(abs, _record("grid_far")["latents"][0])) == 4095
-    assert sum("end" in _record(name) for name in NAMES) == 2
+    assert sum("end" in _record(name) for name in NAMES) == 3
     assert not any(any(plane) for plane in _record("grid_empty")["latents"])
     zeros = [not any(symbols) for symbols in _record("pruned")["symbols"]]
     assert zeros.count(True) == 1

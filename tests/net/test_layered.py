@@ -5,7 +5,7 @@ import pytest
 
 from inrcodec.errors import BitstreamError
 from inrcodec.net.grid import GridArch
-from inrcodec.net.layered import LayeredArch, drawn, total
+from inrcodec.net.layered import LayeredArch, drawing, drawn, total
 from inrcodec.net.prior import PRIOR_ARCH, base_tensors, fits
 
 BASE = GridArch(0, 1, 3, 2, (4,), (5,))
@@ -37,8 +37,27 @@ def test_the_base_is_the_same_network() -> None:
     assert str(arch) == f"{BASE} in 3 layers"
 
 
+def test_refinements_may_have_a_synthesiser_of_their_own() -> None:
+    arch, shared = LayeredArch.over(BASE, 2, renewed=True), LayeredArch.over(BASE, 2)
+    added = arch.tensors()[len(shared.tensors()) :]
+    synthesiser = [spec for spec in BASE.tensors() if spec.name[0] != "C"]
+    assert [(spec.name[1:], spec.shape) for spec in added] == [(spec.name, spec.shape) for spec in synthesiser]
+    random = np.random.default_rng(0)
+    tensors = {spec.name: random.normal(size=spec.shape).astype(np.float32) for spec in arch.tensors()}
+    drawn = drawing(arch, tensors)
+    assert all(np.array_equal(drawn[spec.name], tensors[spec.name] + tensors[f"T{spec.name}"]) for spec in synthesiser)
+    assert np.array_equal(drawn["C0"], tensors["C0"])
+    assert drawing(shared, tensors) is tensors
+    flat = np.concatenate([tensors[spec.name].ravel() for spec in arch.tensors()])
+    own, more = arch.renewal()
+    assert np.array_equal(flat[own], np.concatenate([tensors[spec.name].ravel() for spec in synthesiser]))
+    assert np.array_equal(flat[more], np.concatenate([tensors[spec.name].ravel() for spec in added]))
+    with pytest.raises(BitstreamError, match="a base alone"):
+        LayeredArch.over(BASE, 0, renewed=True)
+
+
 def test_refinements_start_from_the_prior_of_the_base() -> None:
-    arch = LayeredArch.over(PRIOR_ARCH, 2)
+    arch = LayeredArch.over(PRIOR_ARCH, 2, renewed=True)
     assert fits(arch)
     base = base_tensors(arch, 3)
     assert {name: values.shape for name, values in base.items()} == {s.name: s.shape for s in arch.tensors()}
@@ -46,5 +65,6 @@ def test_refinements_start_from_the_prior_of_the_base() -> None:
     assert not base["D0"][:, 25:].any()
     assert not base["D.out"][:, -9:].any()
     assert np.array_equal(base["D.bias"], np.vstack([base["C.bias"]] * 2))
+    assert not any(values.any() for name, values in base.items() if name[0] == "T")
     linear = LayeredArch.over(GridArch(context=()), 1)
     assert base_tensors(linear, 0)["D.out"].shape == (2, linear.inputs + 9)

@@ -98,7 +98,7 @@ class GridConfig(FitConfig):
     narrow_price: float = 1.6e-3
     coarser: float = 0.5
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
-    stage: float = 0.7
+    stage: float = 1.0
 
     def at_random(self, bits: float) -> bool:
         """Whether networks of a fit with such a budget start at random."""

@@ -362,7 +362,8 @@ class GridDescent(Course):
     def picture(self) -> NDArray[np.float32]:
         """What would be drawn now, latents rounded; ``(pixels, channels)``."""
         seen = self.scene.drawn(self.symbols())
-        drawn = plain.picture(self.arch, self.free_weights(), seen, self.scene.width, self.scene.height)
+        weights = self.scene.drawing(self.free_weights())
+        drawn = plain.picture(self.arch, weights, seen, self.scene.width, self.scene.height)
         pixels: NDArray[np.float32] = drawn.flatten(1).T.cpu().numpy()
         return pixels
 

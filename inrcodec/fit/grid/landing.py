@@ -225,7 +225,7 @@ class GridSearch:
 
     def _error_gradient(self, at: torch.Tensor, target: torch.Tensor) -> tuple[Floats, float]:
         """Derivative of the squared error against a target by every latent, and the squared error."""
-        mse = self.scene.engine.mse(self.arch, self.flat, self.scene.drawn(at), target)
+        mse = self.scene.engine.mse(self.arch, self.scene.drawing(self.flat), self.scene.drawn(at), target)
         return torch.autograd.grad(mse, at)[0].double().cpu().numpy(), float(mse.detach().cpu())
 
     def moves(self, price: float = 1.0, caution: float = CAUTION) -> tuple[Moves, float]:
@@ -491,6 +491,7 @@ def land_grid(
     *,
     rounds: int,
     stop: Callable[[], bool] | None = None,
+    movable: Flags | None = None,
 ) -> LandedGrid:
     """Symbols for a cap.
 
@@ -502,11 +503,12 @@ def land_grid(
         size: bytes of the file that holds these symbols.
         rounds: of rate-distortion optimised quantisation, at most.
         stop: polled before every round; once True only the cap is seen to.
+        movable: which latents may move, ``(latents,)``; all if left out.
 
     Raises:
         ValueError: nothing fits the cap.
     """
-    search = GridSearch(scene, fitted)
+    search = GridSearch(scene, fitted, movable)
     left = budget - sum(search.weights.tensor_bits())
     search.refine(left * search.exactness(), rounds, stop)
 
@@ -525,6 +527,6 @@ def land_grid(
         except ValueError:  # the networks alone are too large
             if not search.weights.kept:
                 raise
-            search = GridSearch(scene, replace(fitted, step_codes=coarsened(search.fitted).step_codes))
+            search = GridSearch(scene, replace(fitted, step_codes=coarsened(search.fitted).step_codes), movable)
             continue
         return search.landed()

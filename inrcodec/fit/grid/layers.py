@@ -1,12 +1,11 @@
-"""The fit of a scalable file: a fit for all of its bytes, then the base, then every layer above it.
+"""The fits of a scalable file: the base, then every layer above it.
 
-Each of these is a fit of its own (:class:`inrcodec.fit.grid.descent.GridDescent`) that goes on with the networks of the
-one before; latents of the layers below are settled by then, and so is the base's context model, which serves nothing
-else: a base whose bits went on changing would not end where its file does, and what is missing of a finest grid costs
-decibels. A layer's steps also show the networks one of the layers below, another one in every step, so that one set of
-weights comes to serve all rates (Nunez et al. 2021, section 3.1, draw rates at random). The fit for all bytes comes
-first because it decides what the latents stand for: a base that is fitted without it says little that the layers above
-can use (0.2 to 0.3 dB at every rate).
+The base is a file of its own: a fit of its bytes (:class:`inrcodec.fit.grid.descent.GridDescent`), landed, and nothing
+of it changes any more. A base whose bits went on changing would not end where its file does, and what is missing of a
+grid costs decibels. Layers have a context model and a synthesiser of their own, told by what they differ by from the
+base's, and share these: in the fit of a layer latents of those below are settled, and every step also shows the
+networks one of them, another one in every step, so that one set of weights comes to serve all rates (Nunez et al. 2021,
+section 3.1, draw rates at random).
 """
 
 from __future__ import annotations
@@ -22,23 +21,23 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inrcodec.coding.law import step_size
+from inrcodec.coding.symbols import Symbols
 from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CHEAPEST, Flags
-from inrcodec.fit.grid.model import initial_tensor
 from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from inrcodec.net.prior import NO_PRIOR
 
-_PINNED, _FREE = 4_000.0, 14_000.0
-"""Bits that networks usually come to: with hidden layers that stay the prior's, and with others."""
-
-_REFINING = 3_500.0
+_REFINING = 6_000.0
 """Bits that the context model of refinements comes to."""
+
+_DRAWING = 10_000.0, 1_500.0
+"""Bits that their synthesiser comes to, and where its hidden layers stay the base's."""
 
 _OPEN = 8.0
 """Where gates are that nothing may close."""
@@ -59,138 +58,126 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class WholeScene(Scene):
-    """The picture as the first fit sees it: all bytes in one layer, of the last one's steps.
-
-    Attributes:
-        unit: what the network sees for a step.
-    """
-
-    unit: float = 1.0
-
-    def drawn(self, latents: Tensor) -> Tensor:
-        """What the network sees of latents."""
-        return latents * self.unit
-
-
-@dataclass(frozen=True)
 class LayerScene(Scene):
-    """The picture as the fit of a layer sees it; both figures are means over this layer and those below.
+    """The picture as the fit of a layer sees it; both figures are means over this layer and the refinements below it.
 
     The budget is of the layer's own file (:meth:`bits_of_file`): a mean would let one layer take what another needs.
 
     Attributes:
         arch: the architecture.
-        budgets: bits of everything up to each layer, this one the last.
-        below: settled latents of the layers below, each flat.
-        turn: which of these a step looks at besides its own.
+        budgets: bits of everything up to each refinement, this one the last.
+        below: settled latents of the base and of the refinements below, each flat.
+        based: bits of the base's latents.
+        turn: which of those refinements a step looks at besides its own.
     """
 
     arch: LayeredArch = field(default_factory=LayeredArch)
     budgets: tuple[float, ...] = ()
     below: tuple[Tensor, ...] = ()
+    based: float = 0.0
     turn: Turn = field(default_factory=Turn)
 
     @property
     def layer(self) -> int:
-        """Which one it is."""
+        """Which one it is; the base is layer 0."""
         return len(self.below)
 
     def share(self, layer: int) -> float:
         """How often a bit of a layer counts: it is in the files of all layers from its own up."""
         own = self.budgets[-1]
-        return sum(own / budget for budget in self.budgets[layer:]) / len(self.budgets)
+        return sum(own / budget for budget in self.budgets[layer - 1 :]) / self.layer
 
     def file(self, layer: int | None = None) -> FileScene:
         """The picture as a file shows it that ends with a layer, this one if left out."""
         which = self.layer if layer is None else layer
-        below = self._sums[which - 1] if which else None
-        return FileScene(self.samples, self.engine, self.yardstick, self.arch, which, below)
+        return FileScene(self.samples, self.engine, self.yardstick, self.arch, which, self._sums[which - 1])
 
     def weighing(self, arch: GridArch) -> tuple[float, ...]:
-        """How often a bit of each tensor counts; the refinements' are not in the file of the base."""
-        above = self.share(1) if self.layer else 1.0
-        return tuple(above if spec.name[0] == "D" else self.share(0) for spec in arch.tensors())
+        """How often a bit of each tensor counts: those of the refinements are in all of their files."""
+        return (self.share(1),) * len(arch.tensors())
 
     def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Bits of the latents of all layers; while gradients are found, one of those below stands for all."""
-        total = self.share(self.layer) * self._layer_bits(arch, flat, self.layer, latents)
+        total = self.based + self.share(self.layer) * self.file().bits(arch, flat, latents)
         for layer, count in self._seen():
-            total = total + count * self.share(layer) * self._layer_bits(arch, flat, layer, self.below[layer])
+            total = total + count * self.share(layer) * self._bits_below(arch, flat, layer)
         return total
 
     def bits_of_file(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Bits of the latents of all layers, each counted once."""
-        own = self._layer_bits(arch, flat, self.layer, latents)
-        return own + sum(self._layer_bits(arch, flat, layer, self.below[layer]) for layer in range(self.layer))
+        own = self.based + self.file().bits(arch, flat, latents)
+        return own + sum(self._bits_below(arch, flat, layer) for layer in range(1, self.layer))
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Mean over the layers of their squared errors, each as a multiple of what this layer's is expected to be."""
-        layers = len(self.budgets)
-        total = self.engine.mse(arch, flat, self.drawn(latents), self.samples) / layers
+        total = self.file().mse(arch, flat, latents) / self.layer
         for layer, count in self._seen():
             dearer = self._expected(self.layer) / self._expected(layer)
-            error = self.engine.mse(arch, flat, self._sums[layer] * self.arch.unit(layer), self.samples)
-            total = total + count * dearer / layers * error
+            total = total + count * dearer / self.layer * self.file(layer).mse(arch, flat, self.below[layer])
         return total
 
     def drawn(self, latents: Tensor) -> Tensor:
         """What the network sees of this layer's latents on top of those below."""
         return self.file().drawn(latents)
 
-    def _seen(self) -> list[tuple[int, float]]:
-        """Layers below that are looked at now, and how often each counts."""
-        if not self.below:
-            return []
-        if torch.is_grad_enabled():
-            return [(self.turn.step % self.layer, float(self.layer))]
-        return [(layer, 1.0) for layer in range(self.layer)]
+    def drawing(self, flat: Tensor) -> Tensor:
+        """The weights that draw, of all weights."""
+        return self.file().drawing(flat)
 
-    def _layer_bits(self, arch: GridArch, flat: Tensor, layer: int, latents: Tensor) -> Tensor:
-        return self.file(layer).bits(arch, flat, latents)
+    def _seen(self) -> list[tuple[int, float]]:
+        """Refinements below that are looked at now, and how often each counts."""
+        others = self.layer - 1
+        if others and torch.is_grad_enabled():
+            return [(1 + self.turn.step % others, float(others))]
+        return [(layer, 1.0) for layer in range(1, self.layer)]
+
+    def _bits_below(self, arch: GridArch, flat: Tensor, layer: int) -> Tensor:
+        return self.file(layer).bits(arch, flat, self.below[layer])
 
     @cached_property
     def _sums(self) -> list[Tensor]:
-        """What each layer below comes to."""
+        """What the base and each layer below come to."""
         sums: list[Tensor] = []
         for latents in self.below:
             sums.append(sums[-1] * self.arch.ratio + latents if sums else latents)
         return sums
 
     def _expected(self, layer: int) -> float:
-        return self.outlook(self.budgets[layer]).mse
+        return self.outlook(self.budgets[layer - 1]).mse
 
 
 @dataclass(frozen=True)
 class FileScene(Scene):
-    """The picture as a file shows it that ends with a layer; bits are those of this layer.
+    """The picture as a file shows it that ends with a layer above the base; bits are those of this layer.
 
     Attributes:
         arch: the architecture.
-        layer: which one it is.
-        below: what those below it come to, flat; None for the base.
+        layer: which one it is, from 1.
+        below: what those below it come to, flat.
     """
 
     arch: LayeredArch = field(default_factory=LayeredArch)
-    layer: int = 0
-    below: Tensor | None = None
+    layer: int = 1
+    below: Tensor = field(default_factory=lambda: torch.zeros(0))
 
-    def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
+    def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:  # noqa: ARG002 - the file's own
         """Bits of the layer's own latents."""
-        if self.below is None:
-            return super().bits(arch, flat, latents)
         return self.engine.refining_bits(self.arch, self.layer, self.width, self.height, flat, latents, self.below)
 
-    def laws(self, arch: GridArch, flat: Tensor, latents: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def laws(
+        self, arch: GridArch, flat: Tensor, latents: Tensor  # noqa: ARG002
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # fmt: skip
         """Position and log-scale of the law of every latent of the layer."""
-        if self.below is None:
-            return super().laws(arch, flat, latents)
         return self.engine.refining_laws(self.arch, self.layer, self.width, self.height, flat, latents, self.below)
 
     def drawn(self, latents: Tensor) -> Tensor:
         """What the network sees of this layer's latents on top of those below."""
-        total = latents if self.below is None else self.below * self.arch.ratio + latents
-        return total * self.arch.unit(self.layer)
+        return (self.below * self.arch.ratio + latents) * self.arch.unit(self.layer)
+
+    def drawing(self, flat: Tensor) -> Tensor:
+        """The weights that draw: the synthesiser is the refinements' own."""
+        own, added = self.arch.renewal()
+        return torch.cat([flat[: own.start], flat[own] + flat[added], flat[own.stop :]])
 
 
 @dataclass(frozen=True)
@@ -199,22 +186,19 @@ class Start:
 
     Attributes:
         weights: less the prior, ``(params,)``; at the prior, if left out.
-        latents: in their own unit, ``(latents,)``; zeros, if left out.
         rounds: whether weights get their steps in this fit, and come to rest.
         coarse: whether latents of the finest grid stay zero.
-        codes: of the steps of tensors that have theirs for good, by their names. Weights of the base's context model
-            are those of the file then, and stay.
+        codes: of the steps of tensors that are those of the file already, and stay, by their names.
     """
 
     weights: Tensor | None = None
-    latents: Tensor | None = None
-    rounds: bool = False
+    rounds: bool = True
     coarse: bool = False
     codes: Mapping[str, int] = field(default_factory=dict)
 
 
 class StageDescent(GridDescent):
-    """One of the fits that make a scalable file.
+    """One of the fits that make a scalable file: that of the base, as it is.
 
     Args:
         scene: the picture, as this fit sees it.
@@ -233,13 +217,11 @@ class StageDescent(GridDescent):
         self.rounds = start.rounds
         self.movable = beneath_finest(arch, scene) if start.coarse else None
         self.free = 1.0 if self.movable is None else torch.from_numpy(self.movable).to(self.latents)
-        with torch.no_grad():
-            if start.weights is not None:
+        if start.weights is not None:
+            with torch.no_grad():
                 self.networks.weights.copy_(start.weights)
-            if start.latents is not None:
-                self.latents.copy_(start.latents.to(self.latents) * self.free)
         self.codes = start.codes
-        known = [bool(self.codes) and spec.name[0] == "C" for spec in arch.tensors()]
+        known = [spec.name in self.codes for spec in arch.tensors()]
         self.known = torch.tensor(known, device=self.latents.device)[self.networks.tensor_of]
         self._keep()
 
@@ -254,21 +236,6 @@ class StageDescent(GridDescent):
                 networks.log_step[k] = math.log(step_size(self.codes[spec.name]))
         resting = none_resting(networks.weights) if self.resting is None else self.resting
         self.resting = torch.where(self.known, (networks.weights / networks.steps()).round(), resting)
-
-    cheapest = CHEAPEST  # bits of weights are in the files of all layers
-
-    def mobility(self) -> Tensor:
-        """What the learning rate of each weight is multiplied with: 0 for those that stay as the prior has them.
-
-        Hidden layers of the refinements' context model learn what they see of the layer below, and nothing else: all of
-        them would be an eighth of the bits of a layer (kodim15's crop at 0.3 bpp, 0.4 dB).
-        """
-        rates = super().mobility()
-        if self.networks.prior != NO_PRIOR:
-            for name, part in tensors_of(self.arch, rates).items():
-                if name[0] == "D" and name[1:].isdigit():
-                    part[:, : self.arch.inputs if name == "D0" else None] = 0.0
-        return rates
 
     def step(self) -> None:
         """One optimiser step; see :meth:`GridDescent.step`."""
@@ -309,11 +276,6 @@ class StageDescent(GridDescent):
         """Whether the last step of the soft phase has to be taken again; see :meth:`GridDescent.holds`."""
         return self.rounds and super().holds()
 
-    @property
-    def usual(self) -> float:
-        """Bits that networks usually come to."""
-        return _PINNED if self.budget < self.config.outer else _FREE
-
     def fitted(self) -> FittedGrid:
         """Hand on what there is."""
         if self.rounds:
@@ -324,18 +286,32 @@ class StageDescent(GridDescent):
         return FittedGrid(self.arch, weights, codes, rounded, self.elasticity, self.done, self.networks.prior)
 
 
-class WholeDescent(StageDescent):
-    """The fit of all bytes in one layer."""
-
-    def networks_bits(self, bits: Sequence[float]) -> float:
-        """What the networks take of the budget; floats that are never rounded, what they usually would."""
-        return min(super().networks_bits(bits), self.usual, _MOST * self.budget)
-
-
 class LayerDescent(StageDescent):
-    """The fit of a layer; weights come to rest in that of the base, and in the last one."""
+    """The fit of a layer above the base; the refinements' weights come to rest in that of the last one."""
 
     scene: LayerScene
+
+    cheapest = CHEAPEST  # bits of weights are in the files of all layers
+
+    def mobility(self) -> Tensor:
+        """What the learning rate of each weight is multiplied with: 0 for those that stay as the base has them.
+
+        Hidden layers of the refinements' context model learn what they see of the layer below, and nothing else: all of
+        them would be an eighth of the bits of a layer (kodim15's crop at 0.3 bpp, 0.4 dB).
+        """
+        rates = super().mobility()
+        if self.networks.prior != NO_PRIOR:
+            for name, part in tensors_of(self.arch, rates).items():
+                if name[0] == "D" and name[1:].isdigit():
+                    part[:, : self.arch.inputs if name == "D0" else None] = 0.0
+                if name[:2] == "TS" and name[2:].isdigit() and self.pinned:
+                    part[:] = 0.0
+        return rates
+
+    @property
+    def pinned(self) -> bool:
+        """Whether hidden layers of the refinements' synthesiser stay the base's: others would not pay."""
+        return self.scene.budgets[0] < self.config.outer
 
     def step(self) -> None:
         """One optimiser step; see :meth:`GridDescent.step`."""
@@ -344,19 +320,18 @@ class LayerDescent(StageDescent):
 
     def networks_bits(self, bits: Sequence[float]) -> float:
         """What the networks take of the budget; of floats that have not been pressed yet, what they usually will."""
-        scene = self.scene
-        letters = "CSUVRD" if scene.layer else "CSUVR"
-        counted = sum(some for spec, some in zip(self.arch.tensors(), bits, strict=True) if spec.name[0] in letters)
-        if self.rounds:
-            return counted
-        expected = min(self.usual, _MOST * scene.budgets[0])
-        if scene.layer:
-            expected += min(_REFINING, _MOST * scene.budgets[1])
-        return min(counted, expected)
+        by = dict.fromkeys("CSUVRDT", 0.0)
+        for spec, some in zip(self.arch.tensors(), bits, strict=True):
+            by[spec.name[0]] += some
+        refining = by["D"] + by["T"]
+        if not self.rounds:
+            usual = min(by["D"], _REFINING) + min(by["T"], _DRAWING[self.pinned])
+            refining = min(usual, _MOST * self.scene.budgets[0])
+        return sum(by[letter] for letter in "CSUVR") + refining
 
     def _landed_latents(self) -> Tensor:
-        """Latents rounded for good; those of the base for the better too, those of the last layer once all rests."""
-        return self.symbols() if self.scene.layer else super()._landed_latents()
+        """Latents rounded for good; those of the last layer are so for the better once all rests."""
+        return self.symbols()
 
 
 def beneath_finest(arch: GridArch, scene: Scene) -> Flags:
@@ -365,28 +340,19 @@ def beneath_finest(arch: GridArch, scene: Scene) -> Flags:
     return np.repeat(np.arange(len(sizes)) < len(sizes) - 1, sizes)
 
 
-def refining(arch: LayeredArch) -> Tensor:
-    """Which of all weights belong to the context model of refinements, ``(params,)``."""
-    return torch.cat([torch.full((spec.size,), spec.name[0] == "D") for spec in arch.tensors()])
-
-
-def base_weights(arch: LayeredArch, whole: FittedGrid, mean: Tensor, seed: int) -> Tensor:
-    """Where the networks of a base start: those of the fit of all bytes, but for the context models.
+def on_base(arch: LayeredArch, base: Symbols) -> tuple[Tensor, dict[str, int]]:
+    """Where the networks of layers start: the base's, in its file, and no difference from them.
 
     Args:
         arch: the architecture.
-        whole: the outcome of that fit.
-        mean: mean colour of the picture.
-        seed: of random tensors, where there is no prior.
+        base: its weights.
+
+    Returns:
+        Weights less the prior, ``(params,)``, and the codes of the base's steps, by the names of tensors.
     """
-    generator = torch.Generator().manual_seed(seed % 2**63)
-    known = tensors_of(whole.arch, torch.from_numpy(whole.weights))
-    parts = []
-    for spec in arch.tensors():
-        if spec.name[0] not in "CD":
-            parts.append(known[spec.name].reshape(-1))
-        elif whole.prior:
-            parts.append(torch.zeros(spec.size))
-        else:
-            parts.append(initial_tensor(arch, spec, mean, generator).reshape(-1))
-    return torch.cat(parts)
+    parts = [torch.zeros(spec.size) for spec in arch.tensors()]
+    codes = {}
+    for k, (spec, law, values) in enumerate(zip(arch.base.tensors(), base.laws, base.values, strict=True)):
+        parts[k] = torch.from_numpy(values.ravel() * law.delta).float()
+        codes[spec.name] = law.step
+    return torch.cat(parts), codes

@@ -135,7 +135,7 @@ def matrices(arch: GridArch) -> tuple[Block, ...]:
     """Where the matrices lie that an optimiser may treat as such."""
     blocks, at = [], 0
     for spec in arch.tensors():
-        if spec.name[0] in "CDS" and len(spec.shape) == 2 and not spec.name.endswith("bias"):
+        if spec.name[0] in "CDST" and len(spec.shape) == 2 and not spec.name.endswith("bias"):
             blocks.append(Block(at, 1, *spec.shape))
         at += spec.size
     return tuple(blocks)

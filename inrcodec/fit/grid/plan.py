@@ -41,8 +41,8 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
     if alone and config.candidates > 1 and config.at_random(budget):
         seconds *= 1 + LENIENT + config.candidates * config.race / config.steps  # a price is tried, then seeds
-    if options.scalable:  # a fit of all bytes, the base, and a layer for every rung and for the end
-        seconds *= config.stage * (len(config.rungs) + 2)
+    if options.scalable:  # the base, and a layer up to every other rung and to the end
+        seconds *= config.stage * (len(config.rungs) + 1)
     seconds *= 1 if cap is not None else 3
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)

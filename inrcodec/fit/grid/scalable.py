@@ -10,35 +10,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from inrcodec.coding.neighbourhood import wave_count
+from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import GridSearch, Ints
+from inrcodec.fit.grid.landing import GridSearch, Ints, LandedGrid
 from inrcodec.fit.grid.layers import (
     LayerDescent,
     LayerScene,
     StageDescent,
     Start,
-    WholeDescent,
-    WholeScene,
-    base_weights,
     beneath_finest,
-    refining,
+    on_base,
 )
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.fit.grid.sizing import auto_grid
-from inrcodec.format.cut import cut_at, cut_to
+from inrcodec.format.cut import cut_to
 from inrcodec.format.stream import Stream
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 
-_SPARE, _FULL = 0.97, 0.985
-"""Parts of the bytes of lower layers that their fits may have, and that moves may fill the base to. Networks change a
-little in fits that follow, the coder takes a percent more than fits count, and a base that is cut short is a ruin."""
+_SPARE = 0.97
+"""Part of the bytes of layers between the base and the last one that their fits may have: networks change a little in
+fits that follow, and the coder takes a percent more than fits count."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class Stage:
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        kind = LayerDescent if isinstance(self.scene, LayerScene) else WholeDescent
+        kind = LayerDescent if isinstance(self.scene, LayerScene) else StageDescent
         return kind(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
 
 
@@ -94,58 +91,44 @@ class ScalableSession(GridSession):
         return self._stage.begin(config, seed)
 
     def fit(self, cap: int, config: GridConfig | None = None, share: float = 1.0) -> Candidate[FittedGrid]:
-        """Fits of all bytes, of the base and of every layer above it, and a cut at the cap."""
+        """Fits of the base and of every layer above it, and a cut at the cap."""
         settings = config or self.config
         rungs = (*settings.rungs, 1.0)
         base = auto_grid(self.header, cap, len(rungs) - 1)
-        arch = LayeredArch.over(base, len(rungs) - 1, scale=len(rungs) // 2)
+        arch = LayeredArch.over(base, len(rungs) - 1, renewed=True)
         check_decodable(self.header, arch, cap)
-        caps = (*(round(_SPARE * cap * rung) for rung in settings.rungs), cap)
-        budgets = tuple(self._budget(arch, part) for part in caps)
-        # The base pays for all networks but one: hidden layers that would not pay there stay the prior's in every fit.
-        settings = replace(settings.pinned(budgets[0]), steps=max(1, round(settings.stage * settings.steps)))
-        prior, shares = self._prior(base, budgets[arch.scale]), [share / left for left in range(len(rungs) + 1, 0, -1)]
-        seen = self.scene.samples, self.scene.engine, self.scene.yardstick
+        caps = (int(cap * rungs[0]) - 1, *(round(_SPARE * cap * rung) for rung in rungs[1:-1]), cap)
+        budgets = tuple(self._budget(arch if k else base, part) for k, part in enumerate(caps))
+        settings = replace(settings, steps=max(1, round(settings.stage * settings.steps)))
+        prior, shares = self._prior(base, budgets[0]), [share / left for left in range(len(rungs), 0, -1)]
+        coarse = [GridSession.coarse(self, part) for part in caps]  # as in files of these bytes alone
 
-        first = WholeScene(*seen, unit=arch.unit(arch.refinements))
-        fitted = self._through(Stage("whole", first, base, budgets[-1], prior, Start()), cap, settings, shares[0])
-        weights = base_weights(arch, fitted, self.scene.mean(), self.options.seed)
-        latents: Tensor | None = torch.from_numpy(fitted.latents) / (settings.gain * arch.ratio**arch.refinements)
-        refined = refining(arch)
+        stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]))
+        fitted = self._through(stage, cap, settings, shares[0])
+        landed = self._landed_base(fitted, caps[0], budgets[0], coarse=coarse[0])
+        latents = np.concatenate([plane.ravel() for plane in landed.latents]).astype(np.float32)
+        based = sum(latent_cost(base, landed.weights, landed.latents))
+        weights, codes = on_base(arch, landed.weights)
         below: tuple[Tensor, ...] = ()
-        codes: dict[str, int] = {}
-        for layer, budget in enumerate(budgets):
-            scene = LayerScene(*seen, arch=arch, budgets=budgets[: layer + 1], below=below)
-            ends = layer in (0, arch.refinements)
-            coarse = super().coarse(round(cap * rungs[layer]))  # as in a file of these bytes alone
-            start = Start(weights, latents, ends, coarse, codes)
-            stage = Stage(f"layer {layer}", scene, arch, budget, prior, start)
-            fitted = self._through(stage, cap, settings, shares[layer + 1])
-            if not layer:
-                fitted = self._filled_base(scene, fitted, round(_FULL * cap * rungs[0]), coarse=coarse)
-                every = zip(arch.tensors(), fitted.step_codes, strict=True)
-                codes = {spec.name: code for spec, code in every if spec.name[0] != "D"}
-                weights = torch.where(refined, weights, torch.from_numpy(fitted.weights))
-            else:
-                weights = torch.from_numpy(fitted.weights)
-            latents, below = None, (*below, torch.from_numpy(fitted.latents).to(self.scene.samples.device))
+        for layer, budget in enumerate(budgets[1:], 1):
+            below = (*below, torch.from_numpy(latents).to(self.scene.samples.device))
+            seen = self.scene.samples, self.scene.engine, self.scene.yardstick
+            scene = LayerScene(*seen, arch=arch, budgets=budgets[1 : layer + 1], below=below, based=based)
+            start = Start(weights, layer == arch.refinements, coarse[layer], codes)
+            fitted = self._through(
+                Stage(f"layer {layer}", scene, arch, budget, prior, start), cap, settings, shares[layer]
+            )
+            weights, latents = torch.from_numpy(fitted.weights), fitted.latents
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         return self._landed_layers(scene, fitted, cap)
 
-    def _filled_base(self, scene: LayerScene, fitted: FittedGrid, cap: int, *, coarse: bool) -> FittedGrid:
-        """The fit of a base whose latents spend what a file of it may have; one that takes more stays as it is."""
-        arch = scene.arch
-        search = GridSearch(scene.file(), fitted, beneath_finest(arch, scene) if coarse else None)
-        zeros = tuple(np.zeros(shape, np.int32) for shape in search.shapes) * arch.refinements
-
-        def size(latents: Ints) -> int:
-            whole = Stream(self.header, arch, search.weights, (*search.planes(latents), *zeros))
-            return len(cut_at(whole, arch.grids - 1, wave_count(search.shapes[-1])).data)
-
-        if self.ending() or size(search.latents) > cap:
-            return fitted
-        search.fill(size, cap)
-        return replace(fitted, latents=search.latents.astype(np.float32))
+    def _landed_base(self, fitted: FittedGrid, cap: int, budget: float, *, coarse: bool) -> LandedGrid:
+        """The base as a file of its own has it; one that cannot be so small stays as it is, and a cut takes less."""
+        movable = beneath_finest(fitted.arch, self.scene) if coarse else None
+        try:
+            return self._land(fitted, cap, budget, self.config.landing, movable)
+        except ValueError:
+            return GridSearch(self.scene, fitted, movable).landed()
 
     def _through(self, stage: Stage, cap: int, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of a stage."""

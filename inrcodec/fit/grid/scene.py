@@ -73,11 +73,15 @@ class Scene:
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
         """Mean squared error of the picture that is drawn, not clipped."""
-        return self.engine.mse(arch, flat, self.drawn(latents), self.samples)
+        return self.engine.mse(arch, self.drawing(flat), self.drawn(latents), self.samples)
 
     def drawn(self, latents: Tensor) -> Tensor:
         """What the network sees of latents."""
         return latents
+
+    def drawing(self, flat: Tensor) -> Tensor:
+        """The weights that draw, of all weights."""
+        return flat
 
 
 def samples_of(pixels: Pixels, device: torch.device | str) -> Tensor:

@@ -19,7 +19,7 @@ from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import CLOCK_PATIENCE, GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import Ints, LandedGrid, land_grid, round_grid
+from inrcodec.fit.grid.landing import Flags, Ints, LandedGrid, land_grid, round_grid
 from inrcodec.fit.grid.plan import guess
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.sizing import DEAR, MAX_COARSEST, auto_grid, latent_budget, smallest_grid
@@ -248,25 +248,22 @@ class GridSession(Session[GridConfig, FittedGrid]):
         return latent_budget(self.header, arch, cap)
 
     def _landed(self, fitted: FittedGrid, cap: int, config: GridConfig) -> Candidate[FittedGrid]:
-        arch = fitted.arch
-
-        def size(weights: Symbols, latents: tuple[Ints, ...]) -> int:
-            return len(pack(Stream(self.header, arch, weights, latents)))
-
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         try:
-            landed = land_grid(
-                self.scene,
-                fitted,
-                cap,
-                self._budget(arch, cap),
-                size,
-                rounds=config.landing,
-                stop=self.ending,
-            )
+            landed = self._land(fitted, cap, self._budget(fitted.arch, cap), config.landing)
         except ValueError:
-            raise self.too_small(cap, arch) from None
-        return Candidate.of(self.pixels, self._written(arch, landed), cap, fitted)
+            raise self.too_small(cap, fitted.arch) from None
+        return Candidate.of(self.pixels, self._written(fitted.arch, landed), cap, fitted)
+
+    def _land(
+        self, fitted: FittedGrid, cap: int, budget: float, rounds: int, movable: Flags | None = None
+    ) -> LandedGrid:
+        """The symbols of a file of its own; see :func:`land_grid`."""
+
+        def size(weights: Symbols, latents: tuple[Ints, ...]) -> int:
+            return len(pack(Stream(self.header, fitted.arch, weights, latents)))
+
+        return land_grid(self.scene, fitted, cap, budget, size, rounds=rounds, stop=self.ending, movable=movable)
 
     def _written(self, arch: GridArch, landed: LandedGrid) -> Stream:
         """What a file says."""
