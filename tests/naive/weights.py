@@ -108,5 +108,6 @@ def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
         base["D1"] = base["C1"]
         base["D.out"] = np.concatenate([base["C.out"], blind["C.out"]], axis=1)
         base["D.bias"] = np.concatenate([base["C.bias"]] * grids.layers)
+    base |= {name: np.zeros(shape) for name, shape in grids.shapes.items() if name[0] == "T"}
     must({name: part.shape for name, part in base.items()} == grids.shapes, "the prior's tensors are the file's")
     return {name: base[name] + part for name, part in weights.items()}

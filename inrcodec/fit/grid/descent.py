@@ -280,11 +280,12 @@ class GridDescent(Course):
         if not self.settled:
             self.settle()
         self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
+        self.networks.purge()
+        self.networks.snap_steps()  # as steps between those of a file would measure other bits than it will have
         if not self.config.price:
             self._squeeze()
             self._afford_weights()
-        self.networks.purge()
-        self.networks.snap_steps()
+            self.networks.snap_steps()
         self.finishing = True
         self._freeze(self._landed_latents())
 

@@ -259,8 +259,8 @@ class StageDescent(GridDescent):
 
     @property
     def foreseeing(self) -> bool:
-        """Not in a stage: what those count for networks was measured without it."""
-        return False
+        """Whether it is time to see what weights will take, where they get their steps in this fit."""
+        return self.rounds and super().foreseeing
 
     def begin_press(self) -> None:
         """Give weights their quantisation steps, where they are to keep them."""

@@ -155,7 +155,7 @@ def test_plans_of_scalable_files_count_the_fits_and_no_race() -> None:
             plan(768, 512, 3, Target("bpp", 0.6), replace(options, effort=effort, scalable=scalable))
             for scalable in (False, True)
         )
-        assert 2 < layered.seconds / single.seconds < (3 if effort == 5 else 2.6)
+        assert 2 < layered.seconds / single.seconds < (3.1 if effort == 5 else 2.7)
 
 
 RACE = replace(

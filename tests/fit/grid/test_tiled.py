@@ -75,9 +75,10 @@ def test_large_pictures_are_fitted_in_tiles_and_others_where_that_is_asked_for()
 
 
 def test_seams_are_no_worse_than_what_is_between_them() -> None:
-    original = picture(128, 128)
-    drawn = decode_pixels(encode_pixels(original, Target("bytes", 1800), QUICK).data).array
-    error = ((drawn.astype(float) - original.array) ** 2).mean(-1)
+    original, error = picture(128, 128), np.zeros((128, 128))
+    for seed in range(3):  # of one alone the two differ by some percent either way
+        drawn = decode_pixels(encode_pixels(original, Target("bytes", 1800), replace(QUICK, seed=seed)).data).array
+        error += ((drawn.astype(float) - original.array) ** 2).mean(-1)
     near = np.zeros(error.shape, bool)
     near[60:68] = near[:, 60:68] = True
     assert error[near].mean() <= 1.05 * error[~near].mean()
