@@ -24,9 +24,6 @@ from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 
-_SAID = 16
-"""The most places where a file may end, in a row, that what it says of its end may outweigh: some twenty bytes."""
-
 
 def cut_to(stream: Stream, cap: int) -> Stream:
     """The most of a file that fits.
@@ -64,7 +61,7 @@ def cut_to(stream: Stream, cap: int) -> Stream:
     # A grid that ends where it would anyway takes less to say than one that is cut short; a whole base says no layers.
     behind = np.cumsum([len(waves) for waves in telling])
     following = next((int(end) for end in behind if end > place), place)
-    return at(following if following - place <= _SAID and fits(following) else place)
+    return at(following if fits(following) else place)
 
 
 def cut_at(stream: Stream, plane: int, end: int) -> Stream:
