@@ -113,8 +113,10 @@ class LayeredArch(GridArch):
 
     def renewal(self) -> tuple[slice, slice]:
         """Where in all weights those of the synthesiser lie, and where what is added to them for refinements."""
-        sizes = {letter: sum(s.size for s in self.tensors() if s.name[0] == letter) for letter in "CT"}
-        return slice(sizes["C"], sizes["C"] + sizes["T"]), slice(self.params - sizes["T"], self.params)
+        specs = self.tensors()
+        first, added = (sum(spec.size for spec in specs if spec.name[0] == letter) for letter in "CT")
+        total = sum(spec.size for spec in specs)
+        return slice(first, first + added), slice(total - added, total)
 
     def refining_fan(self) -> Iterator[tuple[int, int]]:
         """(inputs, outputs) of the layers of the refinements' context model."""

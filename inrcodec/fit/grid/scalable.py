@@ -106,7 +106,7 @@ class ScalableSession(GridSession):
 
         stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]))
         fitted = self._through(stage, cap, settings, shares[0])
-        landed = self._landed_base(fitted, caps[0], budgets[0], coarse=coarse[0])
+        landed = self._landed_base(fitted, caps[0], coarse=coarse[0])
         latents = np.concatenate([plane.ravel() for plane in landed.latents]).astype(np.float32)
         based = sum(latent_cost(base, landed.weights, landed.latents))
         weights, codes = on_base(arch, landed.weights)
@@ -123,11 +123,11 @@ class ScalableSession(GridSession):
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         return self._landed_layers(scene, fitted, cap)
 
-    def _landed_base(self, fitted: FittedGrid, cap: int, budget: float, *, coarse: bool) -> LandedGrid:
+    def _landed_base(self, fitted: FittedGrid, cap: int, *, coarse: bool) -> LandedGrid:
         """The base as a file of its own has it; one that cannot be so small stays as it is, and a cut takes less."""
         movable = beneath_finest(fitted.arch, self.scene) if coarse else None
         try:
-            return self._land(fitted, cap, budget, self.config.landing, movable)
+            return self._land(fitted, cap, self.config.landing, movable)
         except ValueError:
             return GridSearch(self.scene, fitted, movable).landed()
 

@@ -250,19 +250,18 @@ class GridSession(Session[GridConfig, FittedGrid]):
     def _landed(self, fitted: FittedGrid, cap: int, config: GridConfig) -> Candidate[FittedGrid]:
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         try:
-            landed = self._land(fitted, cap, self._budget(fitted.arch, cap), config.landing)
+            landed = self._land(fitted, cap, config.landing)
         except ValueError:
             raise self.too_small(cap, fitted.arch) from None
         return Candidate.of(self.pixels, self._written(fitted.arch, landed), cap, fitted)
 
-    def _land(
-        self, fitted: FittedGrid, cap: int, budget: float, rounds: int, movable: Flags | None = None
-    ) -> LandedGrid:
+    def _land(self, fitted: FittedGrid, cap: int, rounds: int, movable: Flags | None = None) -> LandedGrid:
         """The symbols of a file of its own; see :func:`land_grid`."""
 
         def size(weights: Symbols, latents: tuple[Ints, ...]) -> int:
             return len(pack(Stream(self.header, fitted.arch, weights, latents)))
 
+        budget = self._budget(fitted.arch, cap)
         return land_grid(self.scene, fitted, cap, budget, size, rounds=rounds, stop=self.ending, movable=movable)
 
     def _written(self, arch: GridArch, landed: LandedGrid) -> Stream:
