@@ -171,7 +171,7 @@ def test_max_time_writes_the_best_so_far(run: Run, photo: Path) -> None:
 def test_a_killed_encode_resumes_to_the_same_bytes(
     shell: Shell, program: list[str], environment: dict[str, str], photo: Path
 ) -> None:
-    settings = (*TINY[:-4], "--set", "steps=3000", "--set", "save_every=0.1", "-q")
+    settings = (*TINY[:-4], "--set", "steps=1500", "--set", "save_every=0.1", "-q")
     checkpoint, whole, resumed = (photo.with_name(name) for name in ("fit.ckpt", "whole.inr", "resumed.inr"))
     assert shell("encode", photo, *settings, "-o", whole).returncode == 0
     words = ["encode", str(photo), *settings, "-o", str(resumed), "--checkpoint", str(checkpoint), "--resume"]

@@ -45,7 +45,6 @@ class GridConfig(FitConfig):
             kodim05 came to 92.5 % of 2 bpp, a crop of it to 92 % and 37.17 dB; so they come to 98.7 %, and to
             99 % and 37.79.
         eager: what violations are multiplied with then (without: 97 % and 37.56 dB).
-        coarser: octaves by which steps of weights are coarser than those that pay if all weights are rounded at once.
         rungs: of a scalable file, the parts of its bytes that its lower layers are made for.
         stage: of one, the steps that each layer takes, as a part of all.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
@@ -96,7 +95,6 @@ class GridConfig(FitConfig):
     scratch: float = math.inf
     narrow: float = 100_000.0
     narrow_price: float = 1.6e-3
-    coarser: float = 0.5
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
     stage: float = 1.0
 

@@ -24,7 +24,7 @@ from inrcodec.fit.freezing import none_resting
 from inrcodec.fit.gated import hard_levels
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.course import MENDED, Course, correction, goal
+from inrcodec.fit.grid.course import MENDED, Course, correction, goal, rounded
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.landing import CHEAPEST, Flags, GridSearch
 from inrcodec.fit.grid.model import NARROW, GridNetworks
@@ -44,14 +44,21 @@ _SQUEEZES, _FORCE, _MOST_OVER = 6, 3, 1.5
 """The most rounds in which latents of a fit that is over its budget give bits back; each price is dearer than the one
 before by what is over, to this power, but for what is more than the last."""
 
+_BEARABLE = 1.01
+"""What a fit may end at, as a part of its budget, and leave it to the landing to take back what is over."""
+
 CLOCK_PATIENCE = 0.15
 """The same of the time, where there is a limit; whoever sets it leaves as much beside the time of the fit itself."""
 
 _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 """What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
 
-_GENTLER = 0.3
-"""What such a round's force is multiplied with when one has made matters worse."""
+_BY_FORCE = 4.0
+"""What bits that a landing takes back cost, as a multiple of their price."""
+
+_GENTLER, _UNHEARD = 0.3, 1.5
+"""What such a round's force is multiplied with when one has made matters worse; and its price, when latents took more
+bits and made good use of them: what they were held with was dearer."""
 
 _FORESIGHT, _UNHURRIED = 0.3, 600
 """Part of a fit after which it sees what weights will take; steps of the shortest that does."""
@@ -265,7 +272,7 @@ class GridDescent(Course):
     """The least price that steps are searched at, as -dlnMSE/dlnbits."""
 
     def _search_steps(self, dearer: float = 1.0) -> None:
-        """Quantisation steps for the weights as they are at so many times the price, and as much coarser as pays."""
+        """Quantisation steps for the weights as they are, at so many times the price."""
         networks, price = self.networks, max(self.elasticity, self.cheapest) * dearer
         start = [_FINE] * len(networks.sizes)
         codes = search_steps(
@@ -273,19 +280,16 @@ class GridDescent(Course):
         )
         with torch.no_grad():
             self.networks.log_step.copy_(torch.log(torch.tensor([step_size(code) for code in codes])))
-            self.networks.log_step.add_(self.config.coarser * math.log(2))
 
     def begin_finish(self) -> None:
-        """Purge gates, settle the steps on values a file can carry, round the latents; weights will be in turn."""
+        """Purge gates, round the latents; weights will be in turn."""
         if not self.settled:
             self.settle()
         self.problem.price.weight.data.fill_(self.calm)  # what pressed the last bits out is too dear for weights
         self.networks.purge()
-        self.networks.snap_steps()  # as steps between those of a file would measure other bits than it will have
         if not self.config.price:
             self._squeeze()
             self._afford_weights()
-            self.networks.snap_steps()
         self.finishing = True
         self._freeze(self._landed_latents())
 
@@ -293,40 +297,57 @@ class GridDescent(Course):
         """Bits taken back from latents until they meet the budget."""
         price = max(self.calm, CHEAPEST * self.mse / self.reference)
         flat = self.free_weights().detach()
-        over, force = self.measure() / self.budget, 1.0
+        over, error, force = self.measure() / self.budget, self._error(flat), 1.0
         for done in range(_SQUEEZES):
             if over <= 1:
                 return
             before, price = self.latents.detach().clone(), price * min(max(over, 1.01), _MOST_OVER) ** _FORCE
             noise, worth = self.bank.stretch(self.done + done), price * self.reference / self.budget
             squeeze(self.scene, self.arch, flat, self.latents, noise, self.config, worth, force)
-            if (now := self.measure() / self.budget) < over:
-                over = now
+            now, then = self.measure() / self.budget, self._error(flat)
+            if now < over:
+                over, error = now, then
                 continue
             with torch.no_grad():
                 self.latents.copy_(before)
-            force *= _GENTLER
+            if then < error:
+                price *= _UNHEARD
+            else:
+                force *= _GENTLER
+
+    @torch.no_grad()
+    def _error(self, flat: Tensor) -> float:
+        """Mean squared error of what weights draw of latents rounded for real."""
+        return max(float(self.scene.mse(self.arch, flat, self.symbols()).cpu()), 1e-12)
 
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""
         search = GridSearch(self.scene, self._outcome(), self.movable)
-        rounded = search.rate  # under weights that all came to rest at once
+        at_once = search.rate  # under weights that all came to rest so
         search.flat = self.free_weights().detach()
-        left = self.budget - self.networks_bits(search.weights.tensor_bits()) - MENDED * max(0.0, rounded - search.rate)
+        left = self.budget - self.networks_bits(search.weights.tensor_bits()) - MENDED * max(0.0, at_once - search.rate)
         search.refine(search.rate if self.config.price else left, self.config.landing)
         return torch.from_numpy(search.latents.astype(np.float32)).to(self.latents.device)
 
     @torch.no_grad()
     def _afford_weights(self) -> None:
-        """Coarser steps for the weights, which will settle on them, where that is enough to meet the budget."""
-        before = self.networks.log_step.detach().clone()
+        """Coarser steps for the weights, which will settle on them, where that is enough to meet the budget.
+
+        And where it costs the picture less than a landing would, which has to see to it else.
+        """
+        before, over = self.networks.log_step.detach().clone(), self.measure() / self.budget - 1
+        toll = self._toll() + _BY_FORCE * self.elasticity * over
         for dearer in _DEARER:
             if self.measure() <= self.budget:
-                return
+                break
             self._search_steps(dearer)
-        if self.measure() > self.budget:  # no: the landing has to see to it
+        if self.measure() > self.budget or (over > 0 and self._toll() > toll):
             self.networks.log_step.copy_(before)
             self.measure()
+
+    def _toll(self) -> float:
+        """What lnMSE will rise by when weights have come to rest in turn."""
+        return MENDED * math.log(self._error(self.hard_weights()) / self._error(self.free_weights().detach()))
 
     def _freeze(self, rounded: Tensor) -> None:
         """From here only weights move."""
@@ -375,7 +396,26 @@ class GridDescent(Course):
         if not self.finishing:
             self.begin_finish()
         self._rest()
+        unhurried = self.progress >= 1 and not self.time and not self.config.price
+        if unhurried and self.measure() > _BEARABLE * self.budget:
+            self._regain()
         return self._outcome()
+
+    def _regain(self) -> None:
+        """Take back from latents what they came to need because of how weights came to rest.
+
+        Those of context models, in the last steps, can make latents dearer by percents.
+        """
+        assert self.rounded is not None
+        resting = self.resting
+        with torch.no_grad():  # those that are where they were rounded to give way more easily than from an integer
+            same = rounded(self.latents, self.config.gain) == self.rounded
+            self.latents.copy_(torch.where(same, self.latents, self.rounded / self.config.gain))
+        self.latents.requires_grad_(True)
+        self.rounded = None
+        self._squeeze()
+        self._freeze(self._landed_latents())
+        self.resting = resting
 
     def _outcome(self) -> FittedGrid:
         """What there is, with the steps that weights have."""

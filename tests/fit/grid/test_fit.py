@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from dataclasses import replace
@@ -207,6 +208,78 @@ def test_a_squeeze_that_makes_matters_worse_is_undone(scene: Scene, monkeypatch:
     assert torch.equal(descent.latents.detach(), before)
     assert forces == sorted(forces, reverse=True)  # type: ignore[type-var]
     assert len(set(forces)) == len(forces) > 2
+
+
+def test_a_squeeze_that_is_not_heard_gets_dearer(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latents that take more bits and draw better for them were held with a dearer price before."""
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=60), BUDGET)
+    while descent.progress < 0.9:
+        descent.step()
+    descent.settle()
+    heard: list[tuple[float, float]] = []
+
+    def spend(*words: object) -> None:
+        *_, latents, _, _, price, force = words
+        assert isinstance(latents, torch.Tensor)
+        assert isinstance(price, float)
+        assert isinstance(force, float)
+        heard.append((price, force))
+        with torch.no_grad():
+            latents.mul_(2)
+
+    errors = iter(np.linspace(1, 0.1, 20).tolist())
+    monkeypatch.setattr("inrcodec.fit.grid.descent.squeeze", spend)
+    monkeypatch.setattr(descent, "_error", lambda _: next(errors))
+    descent.budget = 0.99 * descent.bits
+    descent._squeeze()
+    assert len(heard) > 2
+    assert {force for _, force in heard} == {1.0}
+    assert all(later > 1.4 * earlier for (earlier, _), (later, _) in itertools.pairwise(heard))
+
+
+def test_what_weights_cost_latents_in_the_end_is_taken_back(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latents move once more, under weights that stay where they came to rest."""
+    descent = GridDescent(scene, ARCH, QUICK, BUDGET)
+    advance(descent)
+    state = copy.deepcopy(descent.state_dict())
+    left = descent.fitted()
+    rests = descent.networks.weights.detach().clone()
+    descent.budget = 0.94 * descent.measure()
+    fitted = descent.fitted()
+    assert 0.9 * descent.budget < descent.measure() <= 1.01 * descent.budget
+    assert torch.equal(descent.networks.weights.detach(), rests)
+    assert not np.array_equal(fitted.latents, left.latents)
+    assert np.array_equal(fitted.latents, np.rint(fitted.latents))
+    assert descent.resting is not None
+    assert not torch.isnan(descent.resting).any()
+    again = GridDescent(scene, ARCH, QUICK, BUDGET)
+    again.load_state_dict(state)
+    again.budget = descent.budget
+    assert again.fitted().digest == fitted.digest
+    hurried = GridDescent(scene, ARCH, QUICK, BUDGET)  # the clock does not wait for that
+    hurried.load_state_dict(state)
+    hurried.budget, hurried.time = descent.budget, 1.0
+    monkeypatch.setattr(hurried, "_regain", lambda: pytest.fail("there is no time"))
+    assert np.array_equal(hurried.fitted().latents, left.latents)
+
+
+def test_weights_do_not_get_steps_that_cost_more_than_a_landing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    descent = GridDescent(scene, ARCH, QUICK, BUDGET)
+    while descent.progress < 0.9:
+        descent.step()
+    descent.settle()
+    monkeypatch.setattr(descent, "_squeeze", lambda: None)
+    steps = descent.networks.log_step.detach().clone()
+
+    def coarsest(dearer: float = 1.0) -> None:
+        with torch.no_grad():
+            descent.networks.log_step.fill_(math.log(4.0))
+
+    monkeypatch.setattr(descent, "_search_steps", coarsest)
+    descent.budget = 0.98 * descent.measure()
+    descent._afford_weights()
+    assert torch.equal(descent.networks.log_step.detach(), steps)
+    assert descent.bits > descent.budget
 
 
 @pytest.mark.parametrize("steps", [599, 600])

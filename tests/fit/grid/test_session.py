@@ -13,6 +13,7 @@ from inrcodec.decoder import View, decode_pixels, probe
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack, plan
 from inrcodec.errors import TargetError
 from inrcodec.fit.descent import Diverged
+from inrcodec.fit.grid import config
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
@@ -84,8 +85,11 @@ def test_what_is_not_for_grids_is_refused() -> None:
         encode_pixels(picture, target, replace(QUICK, arch="cube"))
 
 
-@pytest.mark.parametrize("told", [(), (("scratch", "0"), ("steps", "2000"), ("landing", "1"))])
-def test_an_interrupted_encode_goes_on(tmp_path: Path, told: tuple[tuple[str, str], ...]) -> None:
+@pytest.mark.parametrize("told", [(("steps", "400"),), (("scratch", "0"), ("steps", "400"), ("landing", "1"))])
+def test_an_interrupted_encode_goes_on(
+    tmp_path: Path, told: tuple[tuple[str, str], ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "_LONG", 400)  # from here on fits that start at random try their price
     picture, target = _picture(32, 32), Target("bytes", 700)
     own = (*QUICK.overrides, *told, ("save_every", "0.0"))
     options = replace(QUICK, checkpoint=tmp_path / "fit.ckpt", overrides=own)
@@ -108,7 +112,8 @@ def test_an_interrupted_encode_goes_on(tmp_path: Path, told: tuple[tuple[str, st
 
 def test_a_quality_is_reached() -> None:
     picture = _picture(40, 40)
-    coded = encode_pixels(picture, Target("psnr", 28.0), QUICK)
+    quick = replace(QUICK, overrides=(("landing", "1"), ("steps", "300")))
+    coded = encode_pixels(picture, Target("psnr", 28.0), quick)
     assert psnr(picture.array, decode_pixels(coded.data).array) >= 28.0
 
 
