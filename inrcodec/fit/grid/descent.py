@@ -40,15 +40,16 @@ from inrcodec.net.prior import NO_PRIOR
 _PATIENCE = 0.2
 """The most steps that a fit which is over its budget may take to get there, as a part of all."""
 
+CLOCK_PATIENCE = 0.15
+"""The same of the time, where there is a limit; whoever sets it leaves as much beside the time of the fit itself."""
+
 _SQUEEZES, _FORCE, _MOST_OVER = 6, 3, 1.5
 """The most rounds in which latents of a fit that is over its budget give bits back; each price is dearer than the one
 before by what is over, to this power, but for what is more than the last."""
 
-_BEARABLE = 1.01
-"""What a fit may end at, as a part of its budget, and leave it to the landing to take back what is over."""
-
-CLOCK_PATIENCE = 0.15
-"""The same of the time, where there is a limit; whoever sets it leaves as much beside the time of the fit itself."""
+_GENTLER, _UNHEARD = 0.3, 1.5
+"""What a round's force is multiplied with when one has made matters worse; and its price, when latents took more bits
+and made good use of them: what they were held with was dearer."""
 
 _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 """What is over after them comes off the weights: their steps are searched at prices that are dearer by these."""
@@ -56,9 +57,8 @@ _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 _BY_FORCE = 4.0
 """What bits that a landing takes back cost, as a multiple of their price."""
 
-_GENTLER, _UNHEARD = 0.3, 1.5
-"""What such a round's force is multiplied with when one has made matters worse; and its price, when latents took more
-bits and made good use of them: what they were held with was dearer."""
+_BEARABLE = 1.01
+"""What a fit may end at, as a part of its budget, and leave it to the landing to take back what is over."""
 
 _FORESIGHT, _UNHURRIED = 0.3, 600
 """Part of a fit after which it sees what weights will take; steps of the shortest that does."""
@@ -323,7 +323,7 @@ class GridDescent(Course):
     def _landed_latents(self) -> Tensor:
         """Latents rounded for good, and for the better."""
         search = GridSearch(self.scene, self._outcome(), self.movable)
-        at_once = search.rate  # under weights that all came to rest so
+        at_once = search.rate  # under weights that all come to rest in this step
         search.flat = self.free_weights().detach()
         left = self.budget - self.networks_bits(search.weights.tensor_bits()) - MENDED * max(0.0, at_once - search.rate)
         search.refine(search.rate if self.config.price else left, self.config.landing)
@@ -333,15 +333,17 @@ class GridDescent(Course):
     def _afford_weights(self) -> None:
         """Coarser steps for the weights, which will settle on them, where that is enough to meet the budget.
 
-        And where it costs the picture less than a landing would, which has to see to it else.
+        If it is not, or costs the picture more than a landing would, that has to see to it.
         """
-        before, over = self.networks.log_step.detach().clone(), self.measure() / self.budget - 1
-        toll = self._toll() + _BY_FORCE * self.elasticity * over
+        over = self.measure() / self.budget - 1
+        if over <= 0:
+            return
+        before, most = self.networks.log_step.detach().clone(), self._toll() + _BY_FORCE * self.elasticity * over
         for dearer in _DEARER:
+            self._search_steps(dearer)
             if self.measure() <= self.budget:
                 break
-            self._search_steps(dearer)
-        if self.measure() > self.budget or (over > 0 and self._toll() > toll):
+        if self.bits > self.budget or self._toll() > most:
             self.networks.log_step.copy_(before)
             self.measure()
 
