@@ -52,7 +52,9 @@ class GridConfig(FitConfig):
         ahead: what long fits that start at random aim at, whose price is put right once and then moves little: the part
             of the budget that they are above it at first; bits that they are below it in the end, as the steps that
             weights get then will cost about that.
-        steady: ``dual_lr`` and ``dual_gain`` of such fits.
+        steady: ``dual_lr`` and ``dual_gain`` of such fits, and of layers above a base: their latents obey so fast that
+            prices went up and down thirtyfold (kodim15's crop cut at 0.3 and 0.6 bpp, 500 steps: 29.25 and 31.89 dB,
+            with steady ones 29.68 and 32.09).
         repriced: whether this is one.
         scratch: budget in bits from which networks start at random, with narrow laws, and not at a prior, whose head
             start long fits end behind. Random starts come to ends that are several percent of the price apart, and the

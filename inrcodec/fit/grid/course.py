@@ -248,7 +248,7 @@ class Course(ABC):
         self._keep_pace()
         strict = self._strict()
         self._schedule()
-        if self.resting is not None:
+        if self.resting is not None and self.finishing:  # weights of a base rest from the start, and alone
             with torch.no_grad():
                 self.resting = laid_down(self.resting, self.networks.levels(), self.share)
         self.optimizer.roll(compute_cmp_state_kwargs=self._cmp_state(strict))

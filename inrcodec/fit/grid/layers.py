@@ -33,11 +33,9 @@ from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from inrcodec.net.prior import NO_PRIOR
 
-_REFINING = 6_000.0
-"""Bits that the context model of refinements comes to."""
-
-_DRAWING = 10_000.0, 1_500.0
-"""Bits that their synthesiser comes to, and where its hidden layers stay the base's."""
+_REFINING, _DRAWING = (12_000.0, 6_000.0), (10_000.0, 1_500.0)
+"""Bits that the context model of refinements comes to, and their synthesiser; each also where hidden layers stay the
+base's."""
 
 _OPEN = 8.0
 """Where gates are that nothing may close."""
@@ -296,21 +294,21 @@ class LayerDescent(StageDescent):
     def mobility(self) -> Tensor:
         """What the learning rate of each weight is multiplied with: 0 for those that stay as the base has them.
 
-        Hidden layers of the refinements' context model learn what they see of the layer below, and nothing else: all of
-        them would be an eighth of the bits of a layer (kodim15's crop at 0.3 bpp, 0.4 dB).
+        Hidden layers are those where bits are few; the context model's learn what they see of the layer below, and
+        nothing else: all of them would be an eighth of the bits of a layer (kodim15's crop at 0.3 bpp, 0.4 dB).
         """
         rates = super().mobility()
-        if self.networks.prior != NO_PRIOR:
+        if self.pinned and self.networks.prior != NO_PRIOR:
             for name, part in tensors_of(self.arch, rates).items():
                 if name[0] == "D" and name[1:].isdigit():
                     part[:, : self.arch.inputs if name == "D0" else None] = 0.0
-                if name[:2] == "TS" and name[2:].isdigit() and self.pinned:
+                if name[:2] == "TS" and name[2:].isdigit():
                     part[:] = 0.0
         return rates
 
     @property
     def pinned(self) -> bool:
-        """Whether hidden layers of the refinements' synthesiser stay the base's: others would not pay."""
+        """Whether hidden layers of the refinements' networks stay the base's: others would not pay."""
         return self.scene.budgets[0] < self.config.outer
 
     def step(self) -> None:
@@ -325,7 +323,7 @@ class LayerDescent(StageDescent):
             by[spec.name[0]] += some
         refining = by["D"] + by["T"]
         if not self.rounds:
-            usual = min(by["D"], _REFINING) + min(by["T"], _DRAWING[self.pinned])
+            usual = min(by["D"], _REFINING[self.pinned]) + min(by["T"], _DRAWING[self.pinned])
             refining = min(usual, _MOST * self.scene.budgets[0])
         return sum(by[letter] for letter in "CSUVR") + refining
 

@@ -61,7 +61,10 @@ class Stage:
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        kind = LayerDescent if isinstance(self.scene, LayerScene) else StageDescent
+        kind: type[StageDescent] = StageDescent
+        if isinstance(self.scene, LayerScene):
+            kind, (rate, gain) = LayerDescent, config.steady
+            config = replace(config, dual_lr=rate, dual_gain=gain)
         return kind(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
 
 

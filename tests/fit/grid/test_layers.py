@@ -114,6 +114,37 @@ def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
     assert end["TS0"].any()
 
 
+def test_weights_that_go_on_to_the_next_layer_are_not_rounded(photo: Pixels) -> None:
+    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 1, renewed=True)
+    plain_scene = Scene.of(photo, plain)
+    generator = torch.Generator().manual_seed(0)
+    below = (torch.randn(arch.latents(64, 48), generator=generator).round(),)
+    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, (6000.0,), below, 900.0)
+    codes = {spec.name: step_code(2.0**-6) for spec in arch.base.tensors()}
+    start = Start(GridNetworks(arch, plain_scene.mean()).weights.detach(), rounds=False, codes=codes)
+    descent = LayerDescent(scene, arch, GridConfig(steps=40), 6000.0, 0, NO_PRIOR, start)
+    advance(descent)
+    weights, steps = torch.from_numpy(descent.fitted().weights), descent.networks.steps().detach()
+    levels = tensors_of(arch, weights / steps)
+    for name in ("D0", "TS0"):
+        assert float((levels[name] - levels[name].round()).abs().mean()) > 0.1
+
+
+@pytest.mark.parametrize("rich", [False, True])
+def test_hidden_layers_of_refinements_move_where_bits_pay_for_them(photo: Pixels, rich: bool) -> None:
+    arch = LayeredArch.over(GridArch(0, 5, 14, 11, (24, 24), (24, 24), residuals=1), 1, renewed=True)
+    plain_scene = Scene.of(photo, plain)
+    below = (torch.zeros(arch.latents(64, 48)),)
+    config = GridConfig(outer=6000.0)
+    budget = 6000.0 if rich else 5999.0
+    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, (budget,), below, 900.0)
+    rates = tensors_of(arch, LayerDescent(scene, arch, config, budget, 0, 1, Start()).mobility())
+    assert bool(rates["D1"].any()) == bool(rates["TS0"].any()) == rich
+    assert bool(rates["D0"][:, : arch.inputs].any()) == rich
+    for always in (rates["D0"][:, arch.inputs :], rates["D.out"], rates["TS.out"]):
+        assert bool((always == 1).all())
+
+
 def test_layers_start_at_the_base_of_the_file() -> None:
     arch = LayeredArch.over(GridArch(0, 1, 2, 1, (3,), (2,)), 1, renewed=True)
     values = tuple(np.full(spec.shape, k + 1, np.int32) for k, spec in enumerate(arch.base.tensors()))
