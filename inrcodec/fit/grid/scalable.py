@@ -61,11 +61,9 @@ class Stage:
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        kind: type[StageDescent] = StageDescent
-        if isinstance(self.scene, LayerScene):
-            kind, (rate, gain) = LayerDescent, config.steady
-            config = replace(config, dual_lr=rate, dual_gain=gain)
-        return kind(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
+        above = isinstance(self.scene, LayerScene)
+        kind, settings = (LayerDescent, config.unhurried()) if above else (StageDescent, config)
+        return kind(self.scene, self.arch, settings, self.budget, seed, self.prior, self.start)
 
 
 class ScalableSession(GridSession):

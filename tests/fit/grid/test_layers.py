@@ -91,16 +91,26 @@ def test_the_base_is_whole_in_a_file_of_about_the_size_that_it_was_made_for(code
         np.testing.assert_array_equal(base, kept)
 
 
-@pytest.mark.parametrize("gates", ["none", "median"])
-def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
+def above_a_base(photo: Pixels) -> LayerScene:
+    """A picture as the first layer above some base sees it."""
     arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 1, renewed=True)
-    plain_scene = Scene.of(photo, plain)
+    scene = Scene.of(photo, plain)
     generator = torch.Generator().manual_seed(0)
     below = (torch.randn(arch.latents(64, 48), generator=generator).round(),)
-    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, (6000.0,), below, 900.0)
-    codes = {spec.name: step_code(2.0**-6) for spec in arch.base.tensors()}
+    return LayerScene(scene.samples, plain, scene.yardstick, arch, (6000.0,), below, 900.0)
+
+
+def settled(arch: LayeredArch) -> dict[str, int]:
+    """Steps of a base, by the names of tensors."""
+    return {spec.name: step_code(2.0**-6) for spec in arch.base.tensors()}
+
+
+@pytest.mark.parametrize("gates", ["none", "median"])
+def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
+    scene = above_a_base(photo)
+    arch, codes = scene.arch, settled(scene.arch)
     config = GridConfig(steps=40, gates=gates)
-    random = GridNetworks(arch, plain_scene.mean()).weights.detach()
+    random = GridNetworks(arch, scene.mean()).weights.detach()
     weights = (random * 2**6).round() / 2**6
     descent = LayerDescent(scene, arch, config, 6000.0, 0, NO_PRIOR, Start(weights, codes=codes))
     advance(descent)
@@ -115,13 +125,9 @@ def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
 
 
 def test_weights_that_go_on_to_the_next_layer_are_not_rounded(photo: Pixels) -> None:
-    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 1, renewed=True)
-    plain_scene = Scene.of(photo, plain)
-    generator = torch.Generator().manual_seed(0)
-    below = (torch.randn(arch.latents(64, 48), generator=generator).round(),)
-    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, (6000.0,), below, 900.0)
-    codes = {spec.name: step_code(2.0**-6) for spec in arch.base.tensors()}
-    start = Start(GridNetworks(arch, plain_scene.mean()).weights.detach(), rounds=False, codes=codes)
+    scene = above_a_base(photo)
+    arch, codes = scene.arch, settled(scene.arch)
+    start = Start(GridNetworks(arch, scene.mean()).weights.detach(), rounds=False, codes=codes)
     descent = LayerDescent(scene, arch, GridConfig(steps=40), 6000.0, 0, NO_PRIOR, start)
     advance(descent)
     weights, steps = torch.from_numpy(descent.fitted().weights), descent.networks.steps().detach()
