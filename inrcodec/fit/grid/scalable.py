@@ -38,6 +38,11 @@ _SPARE = 0.95
 fits that follow (a layer of kodim15's crop ended 6 % over its budget), and the coder takes a percent more than they
 count."""
 
+_SHARED = 0.6
+"""From which part of the usual bits the base's hidden layers are fitted, too: they are where those of the layers begin.
+Of kodim15 at 0.6 bpp, cut to 0.1 and 0.3 and whole, that made 30.52, 33.53 and 36.11 dB of 30.14, 33.39 and 36.14.
+"""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -61,9 +66,11 @@ class Stage:
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        above = isinstance(self.scene, LayerScene)
-        kind, settings = (LayerDescent, config.unhurried()) if above else (StageDescent, config)
-        return kind(self.scene, self.arch, settings, self.budget, seed, self.prior, self.start)
+        at = self.scene, self.arch
+        if isinstance(self.scene, LayerScene):
+            return LayerDescent(*at, config.unhurried(), self.budget, seed, self.prior, self.start)
+        sharing = replace(config, outer=_SHARED * config.outer)
+        return StageDescent(*at, sharing, self.budget, seed, self.prior, self.start)
 
 
 class ScalableSession(GridSession):

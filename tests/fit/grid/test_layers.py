@@ -18,9 +18,11 @@ from inrcodec.encoder import Encoded, EncodeOptions, Target, architecture, encod
 from inrcodec.fit.descent import advance
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
+from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.layers import LayerDescent, LayerScene, Start, on_base
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.plain import tensors_of
+from inrcodec.fit.grid.scalable import Stage
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.format.cut import cut_to
@@ -149,6 +151,19 @@ def test_hidden_layers_of_refinements_move_where_bits_pay_for_them(photo: Pixels
     assert bool(rates["D0"][:, : arch.inputs].any()) == rich
     for always in (rates["D0"][:, arch.inputs :], rates["D.out"], rates["TS.out"]):
         assert bool((always == 1).all())
+
+
+def test_hidden_layers_of_a_base_move_from_fewer_bits_than_those_of_a_file_alone(photo: Pixels) -> None:
+    arch, scene = GridArch(0, 5, 14, 11, (24, 24), (24, 24), residuals=1), Scene.of(photo, plain)
+    moving = {}
+    for budget in (3599.0, 3600.0):
+        stage = Stage("base", scene, arch, budget, 1, Start())
+        moving[budget] = tensors_of(arch, stage.begin(GridConfig(outer=6000.0), 0).mobility())
+        alone = tensors_of(arch, GridDescent(scene, arch, GridConfig(outer=6000.0), budget, 0, 1).mobility())
+        assert not alone["C1"].any()
+    for name in ("C1", "S1"):
+        assert not moving[3599.0][name].any()
+        assert bool((moving[3600.0][name] == 1).all())
 
 
 def test_layers_start_at_the_base_of_the_file() -> None:
