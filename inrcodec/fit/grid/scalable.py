@@ -38,10 +38,11 @@ _SPARE = 0.95
 fits that follow (a layer of kodim15's crop ended 6 % over its budget), and the coder takes a percent more than they
 count."""
 
-_SHARED = 0.6
-"""From which part of the usual bits the base's hidden layers are fitted, too: they are where those of the layers begin.
-Of kodim15 at 0.6 bpp, cut to 0.1 and 0.3 and whole, that made 30.52, 33.53 and 36.11 dB of 30.14, 33.39 and 36.14.
-"""
+_SHARED, _CHEAP = 0.6, 0.007
+"""From which part of the usual bits the base's hidden layers are fitted as well, as those of the layers begin there,
+and up to which price of a bit a pixel; a dear one does not pay for them. Cut to 0.1 and 0.3 of 0.6 bpp, and whole,
+kodim15 (0.0063) came to 30.52, 33.53 and 36.11 dB with them and to 30.14, 33.39 and 36.14 without, kodim05 (0.042) to
+21.80, 24.80 and 27.67, and to 22.22, 25.07 and 27.97."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Stage:
         budget: bits of everything up to it.
         prior: what weights are measured from.
         start: where it begins.
+        outer: bits from which its hidden layers move, if they are other than usual.
     """
 
     name: str
@@ -63,14 +65,14 @@ class Stage:
     budget: float
     prior: int
     start: Start
+    outer: float | None = None
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        at = self.scene, self.arch
-        if isinstance(self.scene, LayerScene):
-            return LayerDescent(*at, config.unhurried(), self.budget, seed, self.prior, self.start)
-        sharing = replace(config, outer=_SHARED * config.outer)
-        return StageDescent(*at, sharing, self.budget, seed, self.prior, self.start)
+        above = isinstance(self.scene, LayerScene)
+        settings = config if self.outer is None else replace(config, outer=self.outer)
+        kind, settings = (LayerDescent, settings.unhurried()) if above else (StageDescent, settings)
+        return kind(self.scene, self.arch, settings, self.budget, seed, self.prior, self.start)
 
 
 class ScalableSession(GridSession):
@@ -112,7 +114,8 @@ class ScalableSession(GridSession):
         prior, shares = self._prior(base, budgets[0]), [share / left for left in range(len(rungs), 0, -1)]
         coarse = [GridSession.coarse(self, part) for part in caps]  # as in files of these bytes alone
 
-        stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]))
+        outer = self.outer(settings, caps[0])
+        stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]), outer)
         fitted = self._through(stage, cap, settings, shares[0])
         landed = self._landed_base(fitted, caps[0], coarse=coarse[0])
         latents = np.concatenate([plane.ravel() for plane in landed.latents]).astype(np.float32)
@@ -130,6 +133,10 @@ class ScalableSession(GridSession):
             weights, latents = torch.from_numpy(fitted.weights), fitted.latents
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         return self._landed_layers(scene, fitted, cap)
+
+    def outer(self, config: GridConfig, cap: int) -> float:
+        """Bits from which the hidden layers of a base for a cap move."""
+        return config.outer * (_SHARED if self._worth(8.0 * cap) <= _CHEAP else 1.0)
 
     def _landed_base(self, fitted: FittedGrid, cap: int, *, coarse: bool) -> LandedGrid:
         """The base as a file of its own has it; one that cannot be so small stays as it is, and a cut takes less."""

@@ -18,11 +18,10 @@ from inrcodec.encoder import Encoded, EncodeOptions, Target, architecture, encod
 from inrcodec.fit.descent import advance
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.layers import LayerDescent, LayerScene, Start, on_base
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.plain import tensors_of
-from inrcodec.fit.grid.scalable import Stage
+from inrcodec.fit.grid.scalable import ScalableSession, Stage
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
 from inrcodec.format.cut import cut_to
@@ -153,17 +152,22 @@ def test_hidden_layers_of_refinements_move_where_bits_pay_for_them(photo: Pixels
         assert bool((always == 1).all())
 
 
-def test_hidden_layers_of_a_base_move_from_fewer_bits_than_those_of_a_file_alone(photo: Pixels) -> None:
+def test_hidden_layers_of_a_base_move_from_the_bits_that_its_stage_says(photo: Pixels) -> None:
     arch, scene = GridArch(0, 5, 14, 11, (24, 24), (24, 24), residuals=1), Scene.of(photo, plain)
-    moving = {}
-    for budget in (3599.0, 3600.0):
-        stage = Stage("base", scene, arch, budget, 1, Start())
-        moving[budget] = tensors_of(arch, stage.begin(GridConfig(outer=6000.0), 0).mobility())
-        alone = tensors_of(arch, GridDescent(scene, arch, GridConfig(outer=6000.0), budget, 0, 1).mobility())
-        assert not alone["C1"].any()
-    for name in ("C1", "S1"):
-        assert not moving[3599.0][name].any()
-        assert bool((moving[3600.0][name] == 1).all())
+    for outer, moves in ((None, False), (4001.0, False), (4000.0, True)):
+        stage = Stage("base", scene, arch, 4000.0, 1, Start(), outer)
+        rates = tensors_of(arch, stage.begin(GridConfig(outer=6000.0), 0).mobility())
+        for name in ("C1", "S1"):
+            assert bool(rates[name].any()) == moves
+
+
+def test_a_base_whose_bits_are_cheap_fits_hidden_layers_from_fewer_of_them(photo: Pixels) -> None:
+    noise = Pixels(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8))
+    bits = {}
+    for name, picture in (("smooth", Pixels(np.full_like(photo.array, 99))), ("noise", noise)):
+        session = ScalableSession(picture, Target("bytes", CAP), OPTIONS, None, None)
+        bits[name] = session.outer(GridConfig(outer=6000.0), CAP // 10)
+    assert bits["smooth"] < bits["noise"] == 6000.0
 
 
 def test_layers_start_at_the_base_of_the_file() -> None:
