@@ -56,7 +56,6 @@ class Stage:
         budget: bits of everything up to it.
         prior: what weights are measured from.
         start: where it begins.
-        outer: bits from which its hidden layers move, if they are other than usual.
     """
 
     name: str
@@ -65,14 +64,11 @@ class Stage:
     budget: float
     prior: int
     start: Start
-    outer: float | None = None
 
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
-        above = isinstance(self.scene, LayerScene)
-        settings = config if self.outer is None else replace(config, outer=self.outer)
-        kind, settings = (LayerDescent, settings.unhurried()) if above else (StageDescent, settings)
-        return kind(self.scene, self.arch, settings, self.budget, seed, self.prior, self.start)
+        kind = LayerDescent if isinstance(self.scene, LayerScene) else StageDescent
+        return kind(self.scene, self.arch, config, self.budget, seed, self.prior, self.start)
 
 
 class ScalableSession(GridSession):
@@ -114,9 +110,8 @@ class ScalableSession(GridSession):
         prior, shares = self._prior(base, budgets[0]), [share / left for left in range(len(rungs), 0, -1)]
         coarse = [GridSession.coarse(self, part) for part in caps]  # as in files of these bytes alone
 
-        outer = self.outer(settings, caps[0])
-        stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]), outer)
-        fitted = self._through(stage, cap, settings, shares[0])
+        stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]))
+        fitted = self._through(stage, cap, self.of_base(settings, caps[0]), shares[0])
         landed = self._landed_base(fitted, caps[0], coarse=coarse[0])
         latents = np.concatenate([plane.ravel() for plane in landed.latents]).astype(np.float32)
         based = sum(latent_cost(base, landed.weights, landed.latents))
@@ -127,16 +122,15 @@ class ScalableSession(GridSession):
             seen = self.scene.samples, self.scene.engine, self.scene.yardstick
             scene = LayerScene(*seen, arch=arch, budgets=budgets[1 : layer + 1], below=below, based=based)
             start = Start(weights, layer == arch.refinements, coarse[layer], codes)
-            fitted = self._through(
-                Stage(f"layer {layer}", scene, arch, budget, prior, start), cap, settings, shares[layer]
-            )
+            stage = Stage(f"layer {layer}", scene, arch, budget, prior, start)
+            fitted = self._through(stage, cap, settings.unhurried(), shares[layer])
             weights, latents = torch.from_numpy(fitted.weights), fitted.latents
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         return self._landed_layers(scene, fitted, cap)
 
-    def outer(self, config: GridConfig, cap: int) -> float:
-        """Bits from which the hidden layers of a base for a cap move."""
-        return config.outer * (_SHARED if self._worth(8.0 * cap) <= _CHEAP else 1.0)
+    def of_base(self, config: GridConfig, cap: int) -> GridConfig:
+        """The same for the base, of so many bytes: its hidden layers move from fewer bits where these are cheap."""
+        return replace(config, outer=_SHARED * config.outer) if self._worth(8.0 * cap) <= _CHEAP else config
 
     def _landed_base(self, fitted: FittedGrid, cap: int, *, coarse: bool) -> LandedGrid:
         """The base as a file of its own has it; one that cannot be so small stays as it is, and a cut takes less."""

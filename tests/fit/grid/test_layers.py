@@ -18,7 +18,7 @@ from inrcodec.encoder import Encoded, EncodeOptions, Target, architecture, encod
 from inrcodec.fit.descent import advance
 from inrcodec.fit.grid import plain
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.layers import LayerDescent, LayerScene, Start, on_base
+from inrcodec.fit.grid.layers import LayerDescent, LayerScene, StageDescent, Start, on_base
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scalable import ScalableSession, Stage
@@ -152,11 +152,11 @@ def test_hidden_layers_of_refinements_move_where_bits_pay_for_them(photo: Pixels
         assert bool((always == 1).all())
 
 
-def test_hidden_layers_of_a_base_move_from_the_bits_that_its_stage_says(photo: Pixels) -> None:
+def test_hidden_layers_of_a_base_move_from_the_bits_that_its_settings_say(photo: Pixels) -> None:
     arch, scene = GridArch(0, 5, 14, 11, (24, 24), (24, 24), residuals=1), Scene.of(photo, plain)
-    for outer, moves in ((None, False), (4001.0, False), (4000.0, True)):
-        stage = Stage("base", scene, arch, 4000.0, 1, Start(), outer)
-        rates = tensors_of(arch, stage.begin(GridConfig(outer=6000.0), 0).mobility())
+    for outer, moves in ((6000.0, False), (4001.0, False), (4000.0, True)):
+        stage = Stage("base", scene, arch, 4000.0, 1, Start())
+        rates = tensors_of(arch, stage.begin(GridConfig(outer=outer), 0).mobility())
         for name in ("C1", "S1"):
             assert bool(rates[name].any()) == moves
 
@@ -166,8 +166,27 @@ def test_a_base_whose_bits_are_cheap_fits_hidden_layers_from_fewer_of_them(photo
     bits = {}
     for name, picture in (("smooth", Pixels(np.full_like(photo.array, 99))), ("noise", noise)):
         session = ScalableSession(picture, Target("bytes", CAP), OPTIONS, None, None)
-        bits[name] = session.outer(GridConfig(outer=6000.0), CAP // 10)
+        bits[name] = session.of_base(GridConfig(outer=6000.0), CAP // 10).outer
     assert bits["smooth"] < bits["noise"] == 6000.0
+
+
+def test_every_stage_has_settings_of_its_own(photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: dict[str, GridConfig] = {}
+    begin = Stage.begin
+
+    def noted(stage: Stage, config: GridConfig, seed: int) -> StageDescent:
+        begun[stage.name] = config
+        return begin(stage, config, seed)
+
+    monkeypatch.setattr(Stage, "begin", noted)
+    flat = Pixels(np.full_like(photo.array, 99))
+    encode_pixels(flat, Target("bytes", CAP), replace(OPTIONS, overrides=(*OPTIONS.overrides, ("steps", "20"))))
+    usual = GridConfig()
+    assert begun["base"].outer < usual.outer
+    assert (begun["base"].dual_lr, begun["base"].dual_gain) == (usual.dual_lr, usual.dual_gain)
+    for name in ("layer 1", "layer 2"):
+        assert begun[name].outer == usual.outer
+        assert (begun[name].dual_lr, begun[name].dual_gain) == usual.steady
 
 
 def test_layers_start_at_the_base_of_the_file() -> None:
