@@ -319,6 +319,10 @@ class Steps(Protocol):
     time: float
 
     @property
+    def done(self) -> int:
+        """Steps taken."""
+
+    @property
     def progress(self) -> float:
         """Part of it that is done."""
 
@@ -327,12 +331,10 @@ class Steps(Protocol):
 
 
 def begin(descent: Steps, count: int, stop: Callable[[], bool], observer: Callable[[int], None] | None = None) -> None:
-    """Take the first steps of a fit, or of several in lock-step, unless told to stop; the observer hears of each."""
-    for done in range(count):
-        if stop():
-            return
+    """Take a fit, or several in lock-step, through its first steps, unless told to stop; the observer hears of each."""
+    while descent.done < count and not stop():
         if observer:
-            observer(done)
+            observer(descent.done)
         descent.step()
 
 

@@ -6,10 +6,10 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import numpy as np
 import torch
 
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Report, Target, Trial
@@ -143,8 +143,8 @@ class Session(ABC, Generic[Config, Fitted]):
         """A fit that is about to begin."""
 
     @abstractmethod
-    def trial(self, arch: Any, config: Config, budget: float | None, seed: int) -> float:
-        """How a fit stands after a while; of several seeds the lowest goes on."""
+    def trial(self, arch: Any, config: Config, budget: float | None, seed: int) -> tuple[float, Any]:
+        """How a fit stands after a while, and the fit as it would go on; of several seeds the lowest does."""
 
     @abstractmethod
     def _sized(self, cap: int) -> tuple[Any, float | None]:
@@ -286,12 +286,14 @@ class Session(ABC, Generic[Config, Fitted]):
         if done is not None:
             return done
         note = self.journal.started(key)
-        seed = int(note["seed"]) if note else self.race(arch, config, budget)
-        descent = self.descent(arch, config, budget, seed)
-        self.journal.restore(key, descent)
+        if note:
+            descent = self.descent(arch, config, budget, int(note["seed"]))
+            self.journal.restore(key, descent)
+        else:
+            descent = self.race(arch, config, budget)
 
         def watch(_: Any) -> None:
-            self.journal.keep(key, descent, {"seed": seed})
+            self.journal.keep(key, descent, {"seed": descent.seed})
             self._watch(descent)
 
         self._begin(descent)
@@ -303,19 +305,25 @@ class Session(ABC, Generic[Config, Fitted]):
             self.journal.finish(key, fitted)
         return fitted
 
-    def race(self, arch: Network, config: Config, budget: float | None) -> int:
-        """Start several seeds; the one that is ahead after a while."""
+    def race(self, arch: Network, config: Config, budget: float | None) -> Any:
+        """Start several seeds; the fit that is ahead after a while, which is to go on.
+
+        Raises:
+            Diverged: every one of them.
+        """
         seeds = self.seeds(config, budget)
         if len(seeds) == 1:
-            return seeds[0]
-        scores = []
+            return self.descent(arch, config, budget, seeds[0])
+        best, lead = math.inf, None
         for k, seed in enumerate(seeds):
             self.teller.tell("race", k, len(seeds))
-            try:
-                scores.append(self.trial(arch, config, budget, seed))
-            except Diverged:
-                scores.append(math.inf)
-        return seeds[int(np.argmin(scores))]
+            with suppress(Diverged):
+                standing, descent = self.trial(arch, config, budget, seed)
+                if lead is None or standing < best:
+                    best, lead = standing, descent
+        if lead is None:
+            raise Diverged(f"all of {len(seeds)} seeds did so at a learning rate of {config.lr:g}")
+        return lead
 
     def seeds(self, config: Config, budget: float | None) -> list[int]:
         """The seeds that start."""

@@ -215,11 +215,12 @@ class SirenSession(Session[SirenConfig, FittedNet]):
             trainer.start_from(self.start_from)
         return trainer
 
-    def trial(self, arch: Arch, config: SirenConfig, budget: float | None, seed: int) -> float:  # noqa: ARG002
-        """The error of a short fit."""
-        trainer = Trainer(self.canvas, arch, replace(config, steps=config.race), None, seed)
-        train(trainer, stop=self.stopped)
-        return self.canvas.subset(1 << 16).mse(trainer.model, trainer.model.weights.detach())
+    def trial(self, arch: Arch, config: SirenConfig, budget: float | None, seed: int) -> tuple[float, Trainer]:
+        """The error of a short fit, its schedule as short; the fit itself begins at its first step."""
+        short = Trainer(self.canvas, arch, replace(config, steps=config.race), None, seed)
+        train(short, stop=self.stopped)
+        error = self.canvas.subset(1 << 16).mse(short.model, short.model.weights.detach())
+        return error, self.descent(arch, config, budget, seed)
 
     @property
     def adjustable(self) -> bool:

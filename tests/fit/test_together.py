@@ -218,7 +218,7 @@ def test_seeds_of_latent_grids_race_together_too(small: list[Pixels], stacked_gr
     for picture, result in zip(pictures, results, strict=True):
         alone = GridSession(picture, CAP, options, None, None)
         arch, budget = alone._sized(400)
-        seed = alone.race(arch, alone.config, budget)
+        seed = alone.race(arch, alone.config, budget).seed
         assert isinstance(result, Encoded)
         best = replace(options, stack=1, seed=seed, overrides=(*options.overrides, ("candidates", "1")))
         assert result.report.psnr == pytest.approx(encode_pixels(picture, CAP, best).report.psnr, abs=0.2)

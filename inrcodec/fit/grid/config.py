@@ -17,10 +17,16 @@ _LANDING = {1: 3, 2: 4}
 """Rounds of the landing where they are not the default's."""
 
 LENIENT = 0.1
-"""Part of a fit that has to pass before prices move; long fits that start at random try theirs for as long before."""
+"""Part of a fit that has to pass before prices move; long fits that start at random may begin anew then."""
 
 _LONG = 2_000
 """Steps from which the first ones of a fit that starts at random tell about its price; in fewer latents only grow."""
+
+
+_LESS_DEAR = 0.87
+"""What ``multiplier`` is itself multiplied with for them. Without, twelve fits (kodim05, 07, 13, 15, 20 and 23 at 0.2
+to 0.8 bpp) found their price to be 0.69 to 0.98 of what they began at, in the median 0.83; with it, all but one are within
+15 %, and need not begin anew."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +112,9 @@ class GridConfig(FitConfig):
 
     def steadied(self, bits: float) -> GridConfig:
         """The same for a fit with such a budget, with a steady price if it starts at random and is long."""
-        if self.steps < _LONG or not self.at_random(bits):
+        if self.repriced or self.steps < _LONG or not self.at_random(bits):
             return self
-        return replace(self.unhurried(), repriced=True)
+        return replace(self.unhurried(), repriced=True, multiplier=_LESS_DEAR * self.multiplier)
 
     def unhurried(self) -> GridConfig:
         """The same with a steady price."""

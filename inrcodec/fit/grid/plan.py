@@ -7,7 +7,7 @@ import math
 from inrcodec.encoder import EncodeOptions, Plan, Target, tile_side
 from inrcodec.fit.config import FitConfig
 from inrcodec.fit.decodable import check_decodable
-from inrcodec.fit.grid.config import LENIENT, GridConfig
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.sizing import MAX_COARSEST, auto_grid, latent_budget, lean
 from inrcodec.fit.grid.tiles import COARSEST, SAMPLE_SIDE, SAMPLES, tile_config, tiling
 from inrcodec.fit.settings import grid_settings
@@ -40,7 +40,7 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     check_decodable(header, arch, expected)
     seconds = tiled_seconds(arch, config, header, side) if side else expected_seconds(arch, config, header)
     if alone and config.candidates > 1 and config.at_random(budget):
-        seconds *= 1 + LENIENT + config.candidates * config.race / config.steps  # a price is tried, then seeds
+        seconds *= 1 + (config.candidates - 1) * config.race / config.steps  # seeds race, and one of them goes on
     if options.scalable:  # the base, and a layer up to every other rung and to the end
         seconds *= config.stage * (len(config.rungs) + 1)
     seconds *= 1 if cap is not None else 3

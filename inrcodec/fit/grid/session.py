@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -35,7 +36,7 @@ _DEARER = 1.6
 """Price of a bit that priors do best at, as a multiple of what the yardstick says: 0.03 dB in the mean of six fits."""
 
 _PILOTS, _ABOUT = 2, 1.15
-"""Starts at most by which the price of a fit that starts at random is found, and by how much it may be off then."""
+"""Starts at most that a fit at random has to find its price; by how much that may be off, and it goes on."""
 
 _HALVINGS = 40
 """Of the logarithm of the bits that belong to a price."""
@@ -200,48 +201,50 @@ class GridSession(Session[GridConfig, FittedGrid]):
         return nearest_prior(_DEARER * self._worth(budget))
 
     def starts(self, cap: int) -> list[int]:
-        """The seeds that :meth:`fit` would begin with, of which one goes on."""
-        self._find_price(*self._sized(cap), self.config)
+        """The seeds that :meth:`fit` would begin with, of which one goes on; at a price that the first has tried."""
+        arch, budget = self._sized(cap)
+        if self.config.steadied(budget).repriced:
+            with suppress(Diverged):  # the fit will see to that
+                self._well_priced(self.descent(arch, self.config, budget, self.options.seed), arch, self.config)
         return super().starts(cap)
 
-    def race(self, arch: Any, config: GridConfig, budget: float | None) -> int:
-        """Start several seeds, at a price that has been tried; the one that is ahead after a while."""
-        self._find_price(arch, budget, config)
-        return super().race(arch, config, budget)
+    def race(self, arch: Any, config: GridConfig, budget: float | None) -> Any:
+        """Start several seeds; the fit that is ahead after a while, which is to go on, at a price that was tried.
 
-    def _find_price(self, arch: GridArch, budget: float | None, config: GridConfig) -> None:
-        """Try the yardstick's price on the first steps of a fit that starts at random, and put it right.
+        Raises:
+            Diverged: every one of them, or the one that was ahead.
+        """
+        return self._well_priced(super().race(arch, config, budget), arch, config)
+
+    def _well_priced(self, descent: GridDescent, arch: GridArch, config: GridConfig) -> GridDescent:
+        """A fit that has just begun; if it starts at random, a part of it, and begun anew where its price was wrong.
 
         Such fits do not recover from a wrong one: what died under one too dear does not come back, and what grew under
         one too cheap does not go (4,000 steps at 0.1 bpp: kodim05 22.28 dB from 1.7 times the price that it came to,
         22.54 from about that; kodim15 at 0.4 bpp 36.07 and, from three quarters, 34.08).
         """
-        if budget is None or config.price or not config.steadied(budget).repriced:
-            return
+        if not descent.config.repriced or config.price:
+            return descent
+        budget, count = descent.budget, descent.resting_prices
         for _ in range(_PILOTS):
-            factor = self._pilot(self.descent(arch, config, budget, self.options.seed))
-            self._mispriced[budget] = self._mispriced.get(budget, 1.0) * factor
-            if abs(math.log(factor)) < math.log(_ABOUT):
-                return
-
-    def _pilot(self, descent: GridDescent) -> float:
-        """What the price of a fit is to be multiplied with for another start, by its first steps."""
-        count = descent.resting_prices
-        try:
             begin(descent, count, self.stopped, lambda done: self.teller.tell("price", done, count))
-        except Diverged:  # the fit will see to that
-            return 1.0
-        return 1.0 if descent.done < count else descent.mispriced()
+            factor = descent.mispriced() if descent.done == count else 1.0
+            if abs(math.log(factor)) < math.log(_ABOUT):
+                break
+            self._mispriced[budget] = self._mispriced.get(budget, 1.0) * factor
+            descent = self.descent(arch, config, budget, descent.seed)
+        return descent
 
     def entrants(self, config: GridConfig, budget: float | None) -> int:
         """How many seeds start: one where there is a prior, as all would come to the same end."""
         return config.candidates if budget is not None and config.at_random(budget) else 1
 
-    def trial(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> float:
-        """How a fit stands after the first steps of all."""
+    def trial(self, arch: Any, config: GridConfig, budget: float | None, seed: int) -> tuple[float, GridDescent]:
+        """How a fit stands after the first steps of all, and the fit, which goes on from there."""
         descent: GridDescent = self.descent(arch, config, budget, seed)
-        begin(descent, config.race, self.stopped)
-        return descent.standing()
+        most = descent.resting_prices if descent.config.repriced else config.race  # a price is judged before it moves
+        begin(descent, min(config.race, most), self.stopped)
+        return descent.standing(), descent
 
     def _budget(self, arch: GridArch, cap: int) -> float:
         """Bits left for latents and weights in a file of ``cap`` bytes."""

@@ -140,7 +140,7 @@ class TileDescent:
     def __init__(
         self, scene: Scene, site: Site, networks: FittedGrid, planes: tuple[Ints, ...], config: GridConfig, seed: int
     ) -> None:
-        self.scene, self.site, self.networks, self.config = scene, site, networks, config
+        self.scene, self.site, self.networks, self.config, self.seed = scene, site, networks, config, seed
         self.arch = site.arch
         self.pixels = scene.width * scene.height
         device = scene.samples.device

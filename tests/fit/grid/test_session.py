@@ -11,9 +11,10 @@ import pytest
 
 from inrcodec.decoder import View, decode_pixels, probe
 from inrcodec.encoder import Encoded, EncodeOptions, Progress, Target, encode_pixels, encode_stack, plan
-from inrcodec.errors import TargetError
+from inrcodec.errors import InrError, TargetError
 from inrcodec.fit.descent import Diverged
 from inrcodec.fit.grid import config
+from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.descent import GridDescent
 from inrcodec.fit.grid.scalable import ScalableSession
 from inrcodec.fit.grid.session import GridSession
@@ -173,22 +174,32 @@ def _prior(data: bytes) -> int:
 
 
 def test_of_random_starts_the_one_that_is_ahead_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(GridSession, "_find_price", lambda *_: None)  # which would begin with another seed
     picture, target = _picture(40, 40), Target("bytes", 1500)
     standings: dict[int, float] = {}
-    trial = GridSession.trial
+    steps: list[int] = []
+    trial, step = GridSession.trial, GridDescent.step
 
-    def watched(self: GridSession, arch: object, config: object, budget: float | None, seed: int) -> float:
-        standings[seed] = trial(self, arch, config, budget, seed)  # type: ignore[arg-type]
-        return standings[seed]
+    def watched(
+        self: GridSession, arch: object, config: GridConfig, budget: float | None, seed: int
+    ) -> tuple[float, GridDescent]:
+        standings[seed], descent = trial(self, arch, config, budget, seed)
+        return standings[seed], descent
+
+    def counted(self: GridDescent) -> None:
+        if self.scene.width == 40:  # not the one that kernels are warmed up with
+            steps.append(self.seed)
+        step(self)
 
     monkeypatch.setattr(GridSession, "trial", watched)
+    monkeypatch.setattr(GridDescent, "step", counted)
     told: list[tuple[str, int, int]] = []
     raced = encode_pixels(picture, target, RACE, observer=lambda now: told.append((now.phase, now.step, now.steps)))
     assert list(standings) == [0, 1000, 2000]
     assert len(set(standings.values())) == 3
     assert ("race", 0, 3) in told
     best = min(standings, key=lambda seed: standings[seed])
+    taken = {seed: raced.report.steps if seed == best else 8 for seed in standings}
+    assert {seed: steps.count(seed) for seed in standings} == taken
     alone = encode_pixels(picture, target, replace(RACE, seed=best, overrides=(*RACE.overrides, ("candidates", "1"))))
     assert len(standings) == 3
     assert raced.data == alone.data
@@ -196,35 +207,54 @@ def test_of_random_starts_the_one_that_is_ahead_goes_on(monkeypatch: pytest.Monk
 
 
 def test_a_start_that_diverges_loses_the_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    def trial(self: GridSession, arch: object, config: object, budget: float | None, seed: int) -> float:
-        if seed < 2000:
+    step, worst = GridDescent.step, 2000
+
+    def stepped(self: GridDescent) -> None:
+        if self.seed < worst and self.scene.width == 24:  # not the one that kernels are warmed up with
             raise Diverged("it blew up")
-        return 1e9
+        step(self)
 
     picture, target = _picture(24, 24), Target("bytes", 900)
-    monkeypatch.setattr(GridSession, "trial", trial)
-    monkeypatch.setattr(GridSession, "_find_price", lambda *_: None)
+    monkeypatch.setattr(GridDescent, "step", stepped)
     raced = encode_pixels(picture, target, RACE)
     last = encode_pixels(picture, target, replace(RACE, seed=2000, overrides=(*RACE.overrides, ("candidates", "1"))))
     assert raced.data == last.data
+    worst = 9000
+    with pytest.raises(InrError, match="diverged"):
+        encode_pixels(picture, target, RACE)
 
 
 def _started(multiplier: float, *told: tuple[str, str]) -> GridDescent:
-    """A fit about to begin, and what came before."""
+    """A fit that has just begun, at a price that was tried."""
     own = ("steps", "2000"), ("scratch", "0"), ("multiplier", str(multiplier)), *told
     session = GridSession(_picture(40, 40), Target("bytes", 1500), replace(QUICK, overrides=own), None, None)
     arch, budget = session.arch(1500), 11_000.0
-    session.race(arch, session.config, budget)
-    descent = session.descent(arch, session.config, budget, 0)
+    descent = session.race(arch, session.config, budget)
     assert isinstance(descent, GridDescent)
     return descent
 
 
-def test_the_price_of_a_random_start_is_tried_and_put_right() -> None:
+def test_a_random_start_whose_price_proves_wrong_begins_anew() -> None:
     dear, cheap = _started(7.0), _started(0.3)
     assert 0.5 < dear.problem.multiplier / cheap.problem.multiplier < 12  # of 23, in two tries
     bound = _started(7.0, ("price", "0.01"))
     assert bound.problem.multiplier == _started(0.3, ("price", "0.01")).problem.multiplier  # whoever sets it means it
+
+
+@pytest.mark.parametrize(("found", "priced", "done"), [([1.1], 1, 200), ([2, 1.1], 2, 200), ([2, 3], 6, 0)])
+def test_a_random_start_whose_price_proves_right_goes_on(
+    monkeypatch: pytest.MonkeyPatch, found: list[float], priced: float, done: int
+) -> None:
+    told = ("candidates", "2"), ("race", "500")  # a price is judged before it moves, however long they race
+    monkeypatch.setattr(GridDescent, "mispriced", lambda _: 1.0)
+    usual = _started(1.4, *told).problem.multiplier
+    monkeypatch.setattr(GridDescent, "mispriced", lambda _: found.pop(0))
+    descent = _started(1.4, *told)
+    assert (descent.done, found) == (done, [])
+    assert descent.resting_prices == 200
+    assert descent.problem.multiplier == pytest.approx(priced * usual)
+    descent.step()
+    assert (descent.problem.multiplier == pytest.approx(priced * usual)) == (done == 0)  # a little off is put right
 
 
 def test_whoever_waits_hears_of_a_price_that_is_tried_and_may_stop_it() -> None:
