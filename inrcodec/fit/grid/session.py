@@ -35,8 +35,8 @@ from inrcodec.net.prior import NO_PRIOR, fits, nearest_prior
 _DEARER = 1.6
 """Price of a bit that priors do best at, as a multiple of what the yardstick says: 0.03 dB in the mean of six fits."""
 
-_PILOTS, _ABOUT = 2, 1.15
-"""Starts at most that a fit at random has to find its price; by how much that may be off, and it goes on."""
+_ABOUT = 1.15
+"""By how much the price of a fit that starts at random may prove to be off, and it goes on."""
 
 _HALVINGS = 40
 """Of the logarithm of the bits that belong to a price."""
@@ -225,15 +225,15 @@ class GridSession(Session[GridConfig, FittedGrid]):
         """
         if not descent.config.repriced or config.price:
             return descent
-        budget, count = descent.budget, descent.resting_prices
-        for _ in range(_PILOTS):
-            begin(descent, count, self.stopped, lambda done: self.teller.tell("price", done, count))
-            factor = descent.mispriced() if descent.done == count else 1.0
-            if abs(math.log(factor)) < math.log(_ABOUT):
-                break
-            self._mispriced[budget] = self._mispriced.get(budget, 1.0) * factor
-            descent = self.descent(arch, config, budget, descent.seed)
-        return descent
+        count = descent.resting_prices
+        begin(descent, count, self.stopped, lambda done: self.teller.tell("price", done, count))
+        if descent.done < count:
+            return descent
+        factor = descent.mispriced()
+        if abs(math.log(factor)) < math.log(_ABOUT):
+            return descent
+        self._mispriced[descent.budget] = self._mispriced.get(descent.budget, 1.0) * factor
+        return cast("GridDescent", self.descent(arch, config, descent.budget, descent.seed))
 
     def entrants(self, config: GridConfig, budget: float | None) -> int:
         """How many seeds start: one where there is a prior, as all would come to the same end."""

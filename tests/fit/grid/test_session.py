@@ -235,13 +235,14 @@ def _started(multiplier: float, *told: tuple[str, str]) -> GridDescent:
 
 
 def test_a_random_start_whose_price_proves_wrong_begins_anew() -> None:
-    dear, cheap = _started(7.0), _started(0.3)
-    assert 0.5 < dear.problem.multiplier / cheap.problem.multiplier < 12  # of 23, in two tries
+    dear, cheap = _started(7.0), _started(0.1)
+    assert 0.5 < dear.problem.multiplier / cheap.problem.multiplier < 45  # of 70, in one try
+    assert dear.done == 0
     bound = _started(7.0, ("price", "0.01"))
-    assert bound.problem.multiplier == _started(0.3, ("price", "0.01")).problem.multiplier  # whoever sets it means it
+    assert bound.problem.multiplier == _started(0.1, ("price", "0.01")).problem.multiplier  # whoever sets it means it
 
 
-@pytest.mark.parametrize(("found", "priced", "done"), [([1.1], 1, 200), ([2, 1.1], 2, 200), ([2, 3], 6, 0)])
+@pytest.mark.parametrize(("found", "priced", "done"), [([1.1], 1, 200), ([2], 2, 0), ([0.5], 0.5, 0)])
 def test_a_random_start_whose_price_proves_right_goes_on(
     monkeypatch: pytest.MonkeyPatch, found: list[float], priced: float, done: int
 ) -> None:
@@ -272,7 +273,7 @@ def test_prices_of_random_starts_are_tried_in_company_too() -> None:
     session = GridSession(_picture(40, 40), Target("bytes", 1500), replace(QUICK, overrides=own), None, None)
     before = session.trainer(1500, 0).problem.multiplier
     assert session.starts(1500) == [0]
-    assert session.trainer(1500, 0).problem.multiplier < before / 2
+    assert session.trainer(1500, 0).problem.multiplier < before / 1.5
 
 
 @pytest.mark.parametrize("scratch", [8000, 7190])  # more than the file has, and more than is left in it for the fit
