@@ -52,8 +52,9 @@ class GridConfig(FitConfig):
             99 % and 37.79.
         eager: what violations are multiplied with then (without: 97 % and 37.56 dB).
         rungs: of a scalable file, the parts of its bytes that its lower layers are made for.
-        stage: of one, the steps that the base and each layer take, in those of a file alone. With as many kodim15, cut to
-            0.1 and 0.3 of 0.6 bpp and whole, came to 30.52, 33.53 and 36.11 dB, with twice as many to 30.78, 33.91, 36.45.
+        stage: of one, the steps that the base and each layer take, in those of a file alone. With as many kodim15, cut
+            to 0.1 and 0.3 of 0.6 bpp and whole, came to 30.52, 33.53 and 36.11 dB, with twice as many to 30.78, 33.91
+            and 36.45.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
         ahead: what long fits that start at random aim at, whose price is put right once and then moves little: the part
