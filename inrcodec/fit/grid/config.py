@@ -22,10 +22,9 @@ LENIENT = 0.1
 _LONG = 2_000
 """Steps from which the first ones of a fit that starts at random tell about its price; in fewer latents only grow."""
 
-
 _LESS_DEAR = 0.75
-"""What ``multiplier`` is itself multiplied with for them, so that few have to begin anew. Without, twelve (kodim05, 07,
-13, 15, 20 and 23 at 0.2 to 0.8 bpp) found their price to be 0.69 to 0.98 of what they began at, in the median 0.83.
+"""What ``multiplier`` is itself multiplied with for these, so that few have to begin anew. Without, twelve (kodim05,
+07, 13, 15, 20 and 23 at 0.2 to 0.8 bpp) found their price to be 0.69 to 0.98 of what they began at, in the median 0.83.
 One of kodim15 at 0.8 bpp found 0.80, with 0.87 it found 0.85, and with this 0.92."""
 
 
