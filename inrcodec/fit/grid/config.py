@@ -51,9 +51,7 @@ class GridConfig(FitConfig):
             99 % and 37.79.
         eager: what violations are multiplied with then (without: 97 % and 37.56 dB).
         rungs: of a scalable file, the parts of its bytes that its lower layers are made for.
-        stage: of one, the steps that the base and each layer take, in those of a file alone. With as many kodim15, cut
-            to 0.1 and 0.3 of 0.6 bpp and whole, came to 30.52, 33.53 and 36.11 dB, with twice as many to 30.78, 33.91
-            and 36.45.
+        stage: of one, the steps that the base and each layer take, in those of a file alone.
         outer: budget in bits below which the hidden layers stay those of the prior: what they would gain does not pay
             for telling.
         ahead: what long fits that start at random aim at, whose price is put right once and then moves little: the part
@@ -105,7 +103,7 @@ class GridConfig(FitConfig):
     narrow: float = 100_000.0
     narrow_price: float = 1.6e-3
     rungs: tuple[float, float] = (1 / 6, 1 / 2)
-    stage: float = 2.0
+    stage: float = 1.0
 
     def at_random(self, bits: float) -> bool:
         """Whether networks of a fit with such a budget start at random."""

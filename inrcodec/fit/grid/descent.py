@@ -38,9 +38,9 @@ from inrcodec.net.grid import GridArch
 from inrcodec.net.prior import NO_PRIOR
 
 _PATIENCE, _MOST_HELD = 0.2, 240
-"""The most steps that a fit which is over its budget may take to get there, as a part of all, and in all, as latents
-hardly move any more. One of kodim15 at 0.8 bpp, of 3,000 steps, was over by 0.66, 0.43 and 0.49 % after 15, 240 and
-600 of them."""
+"""The most steps that a fit which is over its budget may take to get there, as a part of all; and in all, where its
+price hardly moves any more. Such a one, of kodim15 at 0.8 bpp and 3,000 steps, was over by 0.66, 0.43 and 0.49 % after
+15, 240 and 600 of them. Layers of a scalable file do gain: kodim15's, of 2,400 steps, 0.04 to 0.15 dB by up to 480."""
 
 CLOCK_PATIENCE = 0.15
 """The same of the time, where there is a limit; whoever sets it leaves as much beside the time of the fit itself."""
@@ -194,7 +194,8 @@ class GridDescent(Course):
         """
         if not self.settled:
             self.settle()
-        late = self.held >= min(_PATIENCE * self.config.steps, _MOST_HELD) or self.waited >= CLOCK_PATIENCE
+        most = min(_PATIENCE * self.config.steps, _MOST_HELD if self.config.repriced else math.inf)
+        late = self.held >= most or self.waited >= CLOCK_PATIENCE
         if late or self.bits <= self.budget or self.config.price:
             return False
         if not self.held:

@@ -544,9 +544,13 @@ def test_the_price_of_a_random_start_is_put_right_once(scene: Scene, budget: flo
     assert all(0.9 < move < 1.1 for move in moves[first + 1 :])
 
 
-@pytest.mark.parametrize(("steps", "most"), [(100, 20), (1200, 240), (10_000, 240)])
-def test_fits_that_do_not_get_under_their_budget_are_not_held_for_long(scene: Scene, steps: int, most: int) -> None:
-    descent = GridDescent(scene, ARCH, replace(QUICK, steps=steps), 2000.0)
+@pytest.mark.parametrize(
+    ("steps", "scratch", "most"), [(100, math.inf, 20), (3000, math.inf, 600), (1000, 0, 200), (3000, 0, 240)]
+)
+def test_fits_that_do_not_get_under_their_budget_are_not_held_for_long(
+    scene: Scene, steps: int, scratch: float, most: int
+) -> None:
+    descent = GridDescent(scene, ARCH, replace(QUICK, steps=steps, scratch=scratch), 2000.0)
     descent.settled, descent.bits = True, 2001.0
     while descent.holds():
         assert descent.held <= most
