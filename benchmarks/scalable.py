@@ -3,7 +3,8 @@
     python -m benchmarks.scalable --images 5,15,20,23 --bpp 0.6 --cuts 0.1,0.3,0.6 --out benchmarks/results/scalable.tsv
 
 A picture is coded once with ``--scalable`` and cut by ``truncate``, and once more for every size. A table that is there
-is gone on with: what it has of a picture is not measured again.
+is gone on with: what it has of a picture is not measured again. ``--own`` names an older table to take the files of one
+size alone from, where only scalable ones have changed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import json
 import shlex
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.command import run
@@ -37,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bpp", default="0.6", help="of the scalable file (default: 0.6)")
     parser.add_argument("--cuts", default="0.1,0.3,0.6", metavar="BPP,...", help="(default: 0.1,0.3,0.6)")
     parser.add_argument("--effort", default="5")
+    parser.add_argument("--own", type=Path, metavar="TSV", help="a table to take files of one size alone from")
+    parser.add_argument("--workers", type=int, default=1, help="pictures at a time, a thread each (default: 1)")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -44,29 +48,53 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.images:
         paths = [paths[int(number) - 1] for number in options.images.split(",")]
     rows = read(options.out) if options.out.exists() else []
-    for path in paths:
+    own = {(row["picture"], row["bpp"]): row for row in (read(options.own) if options.own else [])}
+    how = ["--effort", options.effort, *(["--threads", "1"] if options.workers > 1 else [])]
+
+    def missing(path: Path) -> list[Row]:
         known = {row["bpp"] for row in rows if row["picture"] == path.stem}
         cuts = [cut for cut in options.cuts.split(",") if cut not in known]
-        if cuts:
-            rows += measure(path, options.bpp, cuts, options.effort)
-            write(options.out, shlex.join(published(given)), rows)
+        return measure(path, cuts, options.bpp, how, own) if cuts else []
+
+    with ThreadPoolExecutor(options.workers) as pool:
+        for found in pool.map(missing, paths):
+            if found:
+                rows += found
+                write(options.out, shlex.join(published(given)), rows)
 
 
-def measure(path: Path, bpp: str, cuts: Sequence[str], effort: str) -> list[Row]:
-    """The lines of one picture."""
+def measure(
+    path: Path, cuts: Sequence[str], bpp: str, how: Sequence[str], own: Mapping[tuple[str, str], Row]
+) -> list[Row]:
+    """The lines of one picture.
+
+    Args:
+        path: of it.
+        cuts: bits a pixel of each line.
+        bpp: of the whole file.
+        how: options of every encode.
+        own: lines to take files of one size alone from, by picture and size.
+    """
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         whole, part = f"{folder}/whole.inr", f"{folder}/part.inr"
-        run("encode", str(path), "-o", whole, "--bpp", bpp, "--effort", effort, "--scalable")
+        run("encode", str(path), "-o", whole, "--bpp", bpp, *how, "--scalable")
         for cut in cuts:
             run("truncate", whole, "-o", part, "--bpp", cut, "-f")
             data = Path(part).read_bytes()
             drawn = picture_psnr(load_image(path).pixels, decode_pixels(data).array)
-            own = json.loads(run("encode", str(path), "-o", part, "--bpp", cut, "--effort", effort, "-f", "--json"))
-            found = (f"{drawn:.4f}", str(own["bytes"]), f"{own['psnr']:.4f}", f"{own['psnr'] - drawn:.4f}")
-            rows.append(dict(zip(COLUMNS, (path.stem, cut, str(len(data)), *found), strict=True)))
+            alone = own.get((path.stem, cut)) or _alone(path, part, cut, how)
+            loss = f"{float(alone['own_psnr']) - drawn:.4f}"
+            line = (path.stem, cut, str(len(data)), f"{drawn:.4f}", alone["own_bytes"], alone["own_psnr"], loss)
+            rows.append(dict(zip(COLUMNS, line, strict=True)))
             print(*rows[-1].values(), sep="\t", flush=True)
     return rows
+
+
+def _alone(path: Path, into: str, bpp: str, how: Sequence[str]) -> Row:
+    """A file of one size alone."""
+    found = json.loads(run("encode", str(path), "-o", into, "--bpp", bpp, *how, "-f", "--json"))
+    return {"own_bytes": str(found["bytes"]), "own_psnr": f"{found['psnr']:.4f}"}
 
 
 def read(path: Path) -> list[Row]:

@@ -65,7 +65,7 @@ class Hostile:
             base = arch.base if isinstance(arch, LayeredArch) else arch
             sections[Tag.GRID] = write_grid(GridHead(base, flags[: arch.grids]))
             if isinstance(arch, LayeredArch):
-                head = LayersHead(arch.refinements, arch.ratio, arch.scale, flags[arch.grids :], renewed=arch.renewed)
+                head = LayersHead(arch.refinements, arch.ratio, arch.scale, flags[arch.grids :])
                 sections[Tag.LAYERS] = write_layers(head)
         return write(Header(width, height, arch.outputs, self.depth), sections)
 
@@ -102,7 +102,6 @@ FILES = {
     "synthesis": Hostile(GridArch(0, 1, 14, 11, (), (128,) * 4, "gelu", residuals=2), ONES, 1),
     "ladder": Hostile(GridArch(0, 12, 1, 0, (), (), residuals=2), ONES, 12),
     "layers": Hostile(LayeredArch.over(PRIOR_ARCH, 3)),
-    "renewed": Hostile(LayeredArch.over(PRIOR_ARCH, 3, renewed=True)),
     "thin layers": Hostile(LayeredArch.over(GridArch(0, 6, 1, 0, (), (), residuals=0), 3), ZEROS, 1),
     "flat": Hostile(PRIOR_ARCH, coded=0, depth=16),
 }

@@ -1,9 +1,9 @@
 """Where the contexts of a grid's latents lie in memory: one flat array for the grid and its ancestors.
 
 The grid has a margin of zeros on all sides, and behind it come its parents in the same layout, each latent repeated
-over the latents it covers, and then, for a refinement, the same grid of the layer below. So every input of a context is
-an offset from the latent's own place, and latents of one wavefront step, three columns further left in every row below,
-are evenly spaced.
+over the latents it covers, and then, for a refinement, the same grid of the layer below, in steps of the refinement. So
+every input of a context is an offset from the latent's own place, and latents of one wavefront step, three columns
+further left in every row below, are evenly spaced. Of a refinement, all are what its layer comes to there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ class Neighbourhood:
         shape: rows and columns of the grid.
 
     Attributes:
-        plane: the grid itself, a view ``(rows, columns)`` of ``int16``, zeros at first.
+        plane: the grid itself, or what the layer of a refinement comes to in it, a view ``(rows, columns)`` of
+            ``int16``, zeros at first.
+        below: what a refinement is added to, of the same shape; 0 for a base.
     """
 
     def __init__(self, arch: GridArch, before: Sequence[NDArray[np.integer[Any]]], shape: tuple[int, int]) -> None:
@@ -42,15 +44,17 @@ class Neighbourhood:
         layered = isinstance(arch, LayeredArch) and len(before) >= arch.grids
         planes = np.zeros((1 + levels + layered, height, self._stride), np.int16)
         for up in range(1, min(levels, len(before) % arch.grids) + 1):
-            _repeat(before[-up], 1 << up, planes[up, MARGIN:, MARGIN:])
+            parent = total(arch, before, len(before) - up) if isinstance(arch, LayeredArch) else before[-up]
+            _repeat(parent, 1 << up, planes[up, MARGIN:, MARGIN:])
         self._flat = planes.reshape(-1)
         self.plane = planes[0, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns]
         self._planes = planes
         places = [(0, dy, dx) for dy, dx in CAUSAL[: arch.neighbours]]
         self._places = [*places, *((up, dy << up, dx << up) for up, dy, dx in parents)]
+        self.below: NDArray[np.int32] | int = 0
         if isinstance(arch, LayeredArch) and layered:
-            sums = total(arch, before, len(before) - arch.grids)
-            planes[-1, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns] = sums
+            self.below = total(arch, before, len(before) - arch.grids) * np.int32(arch.ratio)
+            planes[-1, MARGIN : MARGIN + rows, MARGIN : MARGIN + columns] = self.below
             self._places += [(1 + levels, dy, dx) for dy, dx in BELOW]
 
     def strip(self, top: int, bottom: int, out: NDArray[np.float64]) -> None:

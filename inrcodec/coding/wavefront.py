@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.coding.laplace import LawReader, codes, costs, table
-from inrcodec.coding.neighbourhood import Gather, Neighbourhood, wave_count, wave_order
+from inrcodec.coding.neighbourhood import Gather, Neighbourhood, wave_count, wave_of, wave_order
 from inrcodec.coding.rangecoder import Reader, Writer
 from inrcodec.coding.symbols import Symbols
 from inrcodec.errors import BitstreamError
@@ -44,6 +44,9 @@ def read_latents(
         shape: its rows and columns; the caller has bounded them.
         end: the first wave ``x + 3 y`` that is not in the stream, whose latents and all later ones are 0.
 
+    Returns:
+        The latents; of a refinement, what it adds to the layer below.
+
     Raises:
         BitstreamError: the coder rejects the stream, or a latent is out of bounds.
     """
@@ -60,10 +63,12 @@ def read_latents(
     latents = field.plane.astype(np.int32)
     if int(np.abs(latents).max()) > MAX_LATENT:
         raise BitstreamError(f"a latent is over {MAX_LATENT}")
-    return latents
+    if end is None:
+        return latents - field.below
+    return np.where(wave_of(shape) < end, latents - field.below, np.int32(0))
 
 
-def grid_laws(model: ContextModel, before: Latents, latents: NDArray[np.integer[Any]]) -> tuple[Int, Int]:
+def grid_laws(model: ContextModel, before: Latents, latents: NDArray[np.integer[Any]]) -> tuple[Int, Int, Int]:
     """The laws of a grid whose latents are known, in raster order.
 
     Args:
@@ -72,11 +77,13 @@ def grid_laws(model: ContextModel, before: Latents, latents: NDArray[np.integer[
         latents: the grid.
 
     Returns:
-        Positions in 64ths of a symbol plus 32, and indices of scales, flat.
+        What the laws are of, positions in 64ths of a symbol plus 32, and indices of scales, flat. For a refinement that
+        is what its layer comes to.
     """
     shape = rows, columns = latents.shape
     field, plane = Neighbourhood(model.arch, before, shape), len(before)
-    field.plane[:] = latents
+    sums = latents + field.below
+    field.plane[:] = sums
     centred, scale = np.empty(latents.size, np.int32), np.empty(latents.size, np.int32)
     deep = max(1, STRIP // columns)
     waiting = 0
@@ -88,7 +95,7 @@ def grid_laws(model: ContextModel, before: Latents, latents: NDArray[np.integer[
         field.strip(top, bottom, evaluator.context)
         piece = slice(top * columns, bottom * columns)
         centred[piece], scale[piece] = evaluator.run()
-    return centred, scale
+    return sums.reshape(-1).astype(np.int32), centred, scale
 
 
 def write_latents(
@@ -99,13 +106,13 @@ def write_latents(
     end: int | None = None,
 ) -> None:
     """Code the next grid; the inverse of :func:`read_latents`."""
-    centred, scale = grid_laws(model, before, latents)
-    symbols, shape = latents.reshape(-1), (latents.shape[0], latents.shape[1])
+    symbols, centred, scale = grid_laws(model, before, latents)
+    shape = latents.shape[0], latents.shape[1]
     total = wave_count(shape) if end is None else min(end, wave_count(shape))
     deep = max(1, PIECE // min(shape))
     for first in range(0, total, deep):
         order, waves = wave_order(shape, range(first, min(first + deep, total)))
-        rows, indices, places, rounds = codes(symbols[order].astype(np.int32), centred[order], scale[order])
+        rows, indices, places, rounds = codes(symbols[order], centred[order], scale[order])
         if rounds.any():
             sending = np.lexsort((rounds, waves[places]))  # both sorts are stable
             rows, indices = rows[sending], indices[sending]
@@ -132,9 +139,9 @@ def grid_cost(model: ContextModel, before: Latents, latents: NDArray[np.integer[
     """Bits of one grid; see :func:`latent_cost`."""
     if not latents.any():
         return 0.0
-    symbols, (centred, scale), total = latents.ravel(), grid_laws(model, before, latents), 0.0
+    (symbols, centred, scale), total = grid_laws(model, before, latents), 0.0
     for start in range(0, len(symbols), PIECE):
         piece = slice(start, start + PIECE)
-        rows, indices, _, _ = codes(symbols[piece].astype(np.int32), centred[piece], scale[piece])
+        rows, indices, _, _ = codes(symbols[piece], centred[piece], scale[piece])
         total += float(costs()[rows, indices].sum())
     return total

@@ -1,7 +1,9 @@
 """Layered files cut to fewer bytes, without a fit.
 
 What a file says comes in order of importance: networks, then the base from the coarsest grid to the finest, then layer
-by layer what refines it. A cut ends it behind any wave of any grid and leaves the rest as it is.
+by layer what refines it. A cut ends it behind any wave of any grid, without the networks of the layers it loses, and
+leaves the rest as it is. A refinement only helps once its networks and all but its finest grid are there: of kodim15,
+30.55 dB with the base alone, it made 29.62 with four grids, 30.01 with five, 31.76 with six and 33.68 with all seven.
 """
 
 from __future__ import annotations
@@ -41,9 +43,7 @@ def cut_to(stream: Stream, cap: int) -> Stream:
         return stream
     if not isinstance(stream.arch, LayeredArch):
         raise InrError(f"a file of {whole} bytes without layers cannot be cut to {cap}; encode it with --scalable")
-    telling = [np.unique(wave_of(grid.shape)[grid != 0]) for grid in stream.latents or ()]
-    # Every place where the file may end, the shortest first; only behind waves that say something.
-    ends = [(0, 0), *((plane, int(wave) + 1) for plane, waves in enumerate(telling) for wave in waves)]
+    ends = _ends(stream.arch, [np.unique(wave_of(grid.shape)[grid != 0]) for grid in stream.latents or ()])
 
     @cache
     def at(place: int) -> Stream:
@@ -52,16 +52,33 @@ def cut_to(stream: Stream, cap: int) -> Stream:
     def fits(place: int) -> bool:
         return len(at(place).data) <= cap
 
-    place = _last_fitting(fits, len(ends), _guess(stream, telling, cap, whole))
+    place = _last_fitting(fits, len(ends), _guess(stream, ends, cap, whole))
     if place is None:
         raise TargetError(
             f"{cap} bytes cannot hold the networks of this file; its shortest cut has {len(at(0).data)}",
             smallest_bytes=len(at(0).data),
         )
     # A grid that ends where it would anyway takes less to say than one that is cut short; a whole base says no layers.
-    behind = np.cumsum([len(waves) for waves in telling])
-    following = next((int(end) for end in behind if end > place), place)
+    plane, _ = ends[place]
+    following = max(k for k, (other, _) in enumerate(ends) if other == plane)
     return at(following if fits(following) else place)
+
+
+def _ends(arch: LayeredArch, telling: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
+    """Every place where a file may end, the shortest first: a grid, and the first wave that is left out of it.
+
+    Only behind waves that say something; and a refinement not before the last grid that does.
+
+    Args:
+        arch: the architecture.
+        telling: of every grid, the waves that say something.
+    """
+    ends = [(0, 0)]
+    for layer in range(1 + arch.refinements):
+        coded = [plane for plane in range(layer * arch.grids, (layer + 1) * arch.grids) if len(telling[plane])]
+        for plane in coded if layer == 0 else coded[-1:]:
+            ends += [(plane, int(wave) + 1) for wave in telling[plane]]
+    return ends
 
 
 def cut_at(stream: Stream, plane: int, end: int) -> Stream:
@@ -76,12 +93,12 @@ def cut_at(stream: Stream, plane: int, end: int) -> Stream:
     assert isinstance(arch, LayeredArch)
     assert isinstance(weights, Symbols)
     latents = list(stream.latents or ())
-    shape = latents[plane].shape
-    latents[plane] = np.where(wave_of(shape) < end, latents[plane], np.int32(0))
-    whole = end >= wave_count(shape) or not latents[plane].any()  # a grid of zeros is not in the stream
+    kept = np.where(wave_of(latents[plane].shape) < end, latents[plane], np.int32(0))
+    whole = np.array_equal(kept, latents[plane]) or not kept.any()  # a grid of zeros is not in the stream
+    latents[plane] = kept
     last = max((k for k in range(plane + 1) if latents[k].any()), default=0)
     refinements = last // arch.grids
-    fewer: GridArch = replace(arch, refinements=refinements, renewed=arch.renewed and refinements > 0)
+    fewer: GridArch = replace(arch, refinements=refinements)
     stop = None if whole else end
     if not refinements and stop is None and not arch.scale:
         fewer = arch.base
@@ -96,29 +113,30 @@ def _of(weights: Symbols, arch: GridArch) -> Symbols:
     values: list[NDArray[np.int32]] = []
     for spec in arch.tensors():
         laws.append(weights.laws[known[spec.name]])
-        values.append(weights.values[known[spec.name]][: spec.shape[0]])
+        values.append(weights.values[known[spec.name]])
     return Symbols(arch, tuple(laws), tuple(values), weights.prior)
 
 
-def _guess(stream: Stream, telling: Sequence[NDArray[np.intp]], cap: int, whole: int) -> int:
+def _guess(stream: Stream, ends: Sequence[tuple[int, int]], cap: int, whole: int) -> int:
     """About how many of the places where it may end fit, by what latents cost under their laws."""
     assert isinstance(stream.arch, LayeredArch)
     assert isinstance(stream.weights, Symbols)
     model, latents = ContextModel(stream.arch, stream.weights.exact()), stream.latents or ()
-    sums: list[NDArray[np.float64]] = [np.zeros(1)]
-    before, refining = 0.0, zip(stream.arch.tensors(), stream.weights.tensor_bits(), strict=True)
+    sums: list[NDArray[np.float64]] = []
+    before, tensors, taken = 0.0, stream.weights.tensor_bits(), len(stream.arch.base.tensors())
     for plane, grid in enumerate(latents):
-        if plane == stream.arch.grids:  # from here further networks are in the file
-            before += sum(bits for spec, bits in refining if spec.name[0] in "DT")
-        if not grid.any():
-            continue
-        laws = grid_laws(model, latents[:plane], grid)
-        rows, indices, places, _ = codes(grid.ravel().astype(np.int32), *laws)
-        bits = np.bincount(places, costs()[rows, indices], grid.size)
-        by_wave = np.asarray(before + np.cumsum(np.bincount(wave_of(grid.shape).ravel(), bits)), np.float64)
-        sums.append(by_wave[telling[plane]])
-        before = float(by_wave[-1])
-    return int(np.searchsorted(np.concatenate(sums), before - 8 * (whole - cap)))
+        if plane and plane % stream.arch.grids == 0:  # from here the networks of a refinement are in the file
+            known, taken = taken, len(stream.arch.up_to(plane // stream.arch.grids).tensors())
+            before += sum(tensors[known:taken])
+        by_wave: NDArray[np.float64] = np.zeros(wave_count((grid.shape[0], grid.shape[1])))
+        if grid.any():
+            rows, indices, places, _ = codes(*grid_laws(model, latents[:plane], grid))
+            bits = np.bincount(places, costs()[rows, indices], grid.size)
+            by_wave += np.bincount(wave_of((grid.shape[0], grid.shape[1])).ravel(), bits)
+        sums.append(before + np.cumsum(by_wave))
+        before = float(sums[-1][-1])
+    sizes = [0.0, *(float(sums[plane][end - 1]) for plane, end in ends[1:])]
+    return int(np.searchsorted(sizes, before - 8 * (whole - cap)))
 
 
 def _last_fitting(fits: Callable[[int], bool], count: int, guess: int) -> int | None:

@@ -157,7 +157,6 @@ class LayersHead:
         scale: layer whose latents are drawn as they are.
         coded: for every grid of the refinements, in coding order, whether its latents are in the stream.
         end: the first wave that is missing of the last grid in the stream; None if it is whole.
-        renewed: whether refinements have a synthesiser of their own.
     """
 
     refinements: int
@@ -165,17 +164,11 @@ class LayersHead:
     scale: int
     coded: tuple[bool, ...]
     end: int | None = None
-    renewed: bool = False
-
-
-_RENEWED = 4
-"""Bit that stands for a synthesiser of refinements, beside their number."""
 
 
 def write_layers(head: LayersHead) -> bytes:
     """Describe layers in two bytes, one more for every eight grids, and a varint."""
-    layers = _RENEWED * head.renewed | head.refinements
-    return bytes([layers << 4 | head.ratio, head.scale]) + _write_flags(head.coded) + varint(head.end or 0)
+    return bytes([head.refinements << 4 | head.ratio, head.scale]) + _write_flags(head.coded) + varint(head.end or 0)
 
 
 def read_layers(body: bytes, base: GridArch, offset: int = 0) -> LayersHead:
@@ -190,16 +183,15 @@ def read_layers(body: bytes, base: GridArch, offset: int = 0) -> LayersHead:
         BitstreamError: the section is malformed.
     """
     reader = Reader(body, name="description of layers", origin=offset)
-    layers, ratio = divmod(reader.byte("layers"), 16)
-    refinements, renewed = layers & ~_RENEWED, bool(layers & _RENEWED)
+    refinements, ratio = divmod(reader.byte("layers"), 16)
     scale = reader.byte("scale")
-    LayeredArch.over(base, refinements, ratio, scale, renewed=renewed)  # which knows its bounds
+    LayeredArch.over(base, refinements, ratio, scale)  # which knows its bounds
     coded = _read_flags(reader, refinements * base.grids)
     end = reader.varint("waves") or None
     reader.done()
     if not refinements and end is None and not scale:
         raise BitstreamError("there are no layers")
-    return LayersHead(refinements, ratio, scale, coded, end, renewed)
+    return LayersHead(refinements, ratio, scale, coded, end)
 
 
 def write_laws(laws: tuple[Law, ...]) -> bytes:

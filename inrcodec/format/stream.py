@@ -131,7 +131,7 @@ def _describe_grid(head: GridHead, end: int | None = None) -> dict[Tag, bytes]:
     arch, coded = head.arch, head.coded
     if not isinstance(arch, LayeredArch):
         return {Tag.GRID: write_grid(head)}
-    layers = LayersHead(arch.refinements, arch.ratio, arch.scale, coded[arch.grids :], end, arch.renewed)
+    layers = LayersHead(arch.refinements, arch.ratio, arch.scale, coded[arch.grids :], end)
     base = GridHead(arch.base, coded[: arch.grids], head.prior)
     return {Tag.GRID: write_grid(base), Tag.LAYERS: write_layers(layers)}
 
@@ -251,7 +251,7 @@ def _grid_head(container: Container) -> tuple[GridHead, int | None]:
         return head, None
     with _inside(container, Tag.LAYERS):
         layers = read_layers(container.sections[Tag.LAYERS], head.arch, container.offsets.get(Tag.LAYERS, 0))
-        arch = LayeredArch.over(head.arch, layers.refinements, layers.ratio, layers.scale, renewed=layers.renewed)
+        arch = LayeredArch.over(head.arch, layers.refinements, layers.ratio, layers.scale)
     return GridHead(arch, head.coded + layers.coded, head.prior), layers.end
 
 

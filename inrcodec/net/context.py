@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import CONTEXTS
 
 FRACTIONS = 64
 """Positions of a law to the symbol."""
@@ -62,7 +63,7 @@ class ContextModel:
 
     def __init__(self, arch: GridArch, tensors: Mapping[str, NDArray[np.floating[Any]]]) -> None:
         self.arch = arch
-        names = [spec.name for spec in arch.tensors() if spec.name[0] in "CD"]
+        names = [spec.name for spec in arch.tensors() if spec.name[0] in CONTEXTS]
         exact = {name: np.asarray(tensors[name], np.float64) for name in names}
         self._layers = [self._plane_layers(exact, *arch.context_tensors(plane)) for plane in range(arch.planes)]
 

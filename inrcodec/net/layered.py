@@ -1,22 +1,26 @@
 """Latents in layers: one file, many rates.
 
 The grids of a base are refined by layers of grids of the same shapes: with the base's latents ``t_0``, layer k says
+``r_k``, and comes to
 
     t_k = ratio t_{k-1} + r_k
 
-and the network sees the last ``t``, times ``ratio^(scale - k)``: each layer makes the quantisation step of every latent
+of which the network sees the last, times ``ratio^(scale - k)``: each layer makes the quantisation step of every latent
 so much finer, and one in the middle is that of the network's prior. Where a layer, or the end of one, is missing, ``r``
-is 0: the file can be cut behind any wave of any grid. What is refined may be drawn by a synthesiser of its own, told by
-what it differs by from the base's: more bits are worth better networks, which a base could not pay for.
+is 0: the file can be cut behind any wave of any grid. Every layer has a context model of its own, and a synthesiser,
+told by what it differs by from that of the layer below: more bits are worth better networks, which a base could not pay
+for, and networks that serve two layers serve neither well.
 
 This is an embedded quantiser, the bit planes of Learning Compressible Subspaces (Nunez et al. 2021, section 3.3) with
-context modelling in place of plain bits; the context of ``r`` holds what the layer below says around the place.
+context modelling in place of plain bits. The context of a refinement is that of what its layer *comes to*, and what the
+layer below does around the place. So a context model starts as one for latents of such steps, and foretells them so;
+with contexts of ``r`` alone the upper layer of crops of kodim15 and kodim05 took 8 and 2 % more bits (1,200 steps).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -33,6 +37,12 @@ BELOW = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (-1, -1), (1, -1), (-
 MAX_REFINEMENTS = 3
 MAX_RATIO = 4
 
+_CONTEXTS, _SYNTHESISERS = "DEF", "TXY"
+"""First letters of the tensors of each refinement's networks."""
+
+CONTEXTS, SYNTHESISERS = frozenset("C" + _CONTEXTS), frozenset("S" + _SYNTHESISERS)
+"""First letters of all context models, and of the synthesisers' tensors or what is added to them."""
+
 
 @dataclass(frozen=True)
 class LayeredArch(GridArch):
@@ -42,13 +52,11 @@ class LayeredArch(GridArch):
         refinements: layers above the base, 0 to 3; 0 only where the base itself is cut.
         ratio: quantisation steps of a layer in one of the layer below, 2 to 4.
         scale: layer whose latents the network sees as they are, 0 to 3.
-        renewed: whether refinements, if there are any, are drawn by a synthesiser of their own.
     """
 
     refinements: int = 1
     ratio: int = 2
     scale: int = 0
-    renewed: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,16 +64,12 @@ class LayeredArch(GridArch):
             raise BitstreamError(f"{self.refinements} refinements by a factor of {self.ratio} are out of bounds")
         if not 0 <= self.scale <= MAX_REFINEMENTS:
             raise BitstreamError(f"latents of layer {self.scale} cannot be those that are drawn as they are")
-        if self.renewed and not self.refinements:
-            raise BitstreamError("a base alone has no synthesiser of refinements")
 
     @classmethod
-    def over(
-        cls, base: GridArch, refinements: int, ratio: int = 2, scale: int = 0, *, renewed: bool = False
-    ) -> LayeredArch:
+    def over(cls, base: GridArch, refinements: int, ratio: int = 2, scale: int = 0) -> LayeredArch:
         """The same networks with so many refinements."""
         own = {field.name: getattr(base, field.name) for field in fields(GridArch)}
-        return cls(**own, refinements=refinements, ratio=ratio, scale=scale, renewed=renewed)
+        return cls(**own, refinements=refinements, ratio=ratio, scale=scale)
 
     @property
     def base(self) -> GridArch:
@@ -91,32 +95,42 @@ class LayeredArch(GridArch):
 
     def context_tensors(self, plane: int) -> tuple[str, int]:
         """First letter of the tensors of a plane's context model, and its row of their biases."""
-        return ("C", plane) if plane < self.grids else ("D", plane - self.grids)
+        layer, grid = divmod(plane, self.grids)
+        return ("C", *_CONTEXTS)[layer], grid
 
     def tensors(self) -> tuple[TensorSpec, ...]:
-        """Those of :meth:`GridArch.tensors`, then those of the context model of refinements, and of their synthesiser.
+        """Those of :meth:`GridArch.tensors`, then for each refinement those of its context model and synthesiser.
 
-        - ``D0 .. D(k), D.out``: as ``C0 ..``; nine more inputs, behind the others, are the latents of the layer below.
-        - ``D.bias``: ``(refinements * grids, sum of widths + 2)``, plane by plane.
-        - ``TS0``, ``TS.out``, ``TU``, ...: what is added to ``S0``, ``S.out``, ``U`` and all others of the synthesiser.
+        - ``D0 .. D(k), D.out, D.bias``: as ``C0 ..``; nine more inputs, behind the others, are what the layer below
+          comes to. ``E`` is that of the second refinement, ``F`` of the third.
+        - ``TS0``, ``TS.out``, ``TU``, ...: what is added to ``S0``, ``S.out``, ``U`` and all others of the synthesiser
+          of the layer below; likewise ``X`` and ``Y``.
         """
         specs = super().tensors()
-        if not self.refinements:
-            return specs
-        fan = list(self.refining_fan())
-        names = [*(f"D{k}" for k in range(len(self.context))), "D.out"]
-        own = [TensorSpec(name, (b, a)) for name, (a, b) in zip(names, fan, strict=True)]
-        own.append(TensorSpec("D.bias", (self.refinements * self.grids, sum(self.context) + 2)))
-        if self.renewed:
-            own += [TensorSpec(f"T{spec.name}", spec.shape) for spec in specs if spec.name[0] != "C"]
-        return (*specs, *own)
+        return (*specs, *(spec for k in range(self.refinements) for spec in self._added(specs, k)))
 
-    def renewal(self) -> tuple[slice, slice]:
-        """Where in all weights those of the synthesiser lie, and where what is added to them for refinements."""
-        specs = self.tensors()
-        first, added = (sum(spec.size for spec in specs if spec.name[0] == letter) for letter in "CT")
-        total = sum(spec.size for spec in specs)
-        return slice(first, first + added), slice(total - added, total)
+    def _added(self, base: Sequence[TensorSpec], refinement: int) -> Iterator[TensorSpec]:
+        """The tensors of a refinement, 0 being the first."""
+        letter, other = _CONTEXTS[refinement], _SYNTHESISERS[refinement]
+        names = [*(f"{letter}{k}" for k in range(len(self.context))), f"{letter}.out"]
+        yield from (TensorSpec(name, (b, a)) for name, (a, b) in zip(names, self.refining_fan(), strict=True))
+        yield TensorSpec(f"{letter}.bias", (self.grids, sum(self.context) + 2))
+        yield from (TensorSpec(f"{other}{spec.name}", spec.shape) for spec in base if spec.name[0] != "C")
+
+    def up_to(self, layer: int) -> GridArch:
+        """What a file says that ends with a layer; the base alone for 0."""
+        return replace(self, refinements=layer) if layer else self.base
+
+    def networks_of(self, layer: int) -> slice:
+        """Where the weights of a layer's own networks lie in all weights."""
+        below, own = (sum(spec.size for spec in self.up_to(k).tensors()) for k in (layer - 1, layer))
+        return slice(below, own)
+
+    def synthesisers(self) -> tuple[slice, ...]:
+        """Where in all weights those of the base's synthesiser lie, and what every refinement adds to them."""
+        added = sum(spec.size for spec in super().tensors() if spec.name[0] != "C")
+        ends = [sum(spec.size for spec in self.up_to(k).tensors()) for k in range(self.refinements + 1)]
+        return tuple(slice(end - added, end) for end in ends)
 
     def refining_fan(self) -> Iterator[tuple[int, int]]:
         """(inputs, outputs) of the layers of the refinements' context model."""
@@ -131,9 +145,12 @@ class LayeredArch(GridArch):
 
 def drawing(arch: GridArch, tensors: Mapping[str, NDArray[np.float32]]) -> Mapping[str, NDArray[np.float32]]:
     """The tensors that the latents of the last layer are drawn with."""
-    if not (isinstance(arch, LayeredArch) and arch.renewed):
+    if not isinstance(arch, LayeredArch):
         return tensors
-    return {name: values + tensors[f"T{name}"] if f"T{name}" in tensors else values for name, values in tensors.items()}
+    found = {spec.name: tensors[spec.name] for spec in arch.base.tensors()}
+    for letter in _SYNTHESISERS[: arch.refinements]:
+        found |= {name: values + tensors[letter + name] for name, values in found.items() if name[0] != "C"}
+    return found
 
 
 Planes = Sequence[NDArray[np.integer[Any]]]

@@ -13,6 +13,7 @@ file order of :data:`PRIOR_ARCH`; every value is exact in float64.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
@@ -90,9 +91,9 @@ def fits(arch: GridArch) -> bool:
 def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
     """What symbols times steps are added to, by tensor name.
 
-    Grids coarser than a prior knows are taken to be like its coarsest; one channel is the mean of three; refinements
-    start from the context model of the base, their synthesiser from no difference; filters of the grids' own from the
-    identity.
+    Grids coarser than a prior knows are taken to be like its coarsest; one channel is the mean of three; filters of the
+    grids' own start from the identity. The context model of each refinement starts as that of the prior for so much
+    higher a rate, blind to the layer below; its synthesiser from no difference.
 
     Args:
         arch: the network.
@@ -107,6 +108,15 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
     check_prior(prior)
     assert isinstance(arch, GridArch)
     check_prior(prior, arch)
+    base = _networks(arch, prior)
+    layers = arch.refinements if isinstance(arch, LayeredArch) else 0
+    refining = [_refining(_networks(arch, max(priors().start, prior - k)), arch, k) for k in range(1, layers + 1)]
+    known = base | {name: values for layer in refining for name, values in layer.items()}
+    return {spec.name: known[spec.name] if spec.name in known else np.zeros(spec.shape) for spec in arch.tensors()}
+
+
+def _networks(arch: GridArch, prior: int) -> dict[str, NDArray[np.float64]]:
+    """The networks of a prior for the grids and channels of a file without layers."""
     theirs = PRIOR_ARCH
     ends = np.cumsum([spec.size for spec in theirs.tensors()])[:-1]
     parts = np.split(_stored()[prior - 1], ends)
@@ -126,20 +136,19 @@ def base_tensors(arch: Network, prior: int) -> dict[str, NDArray[np.float64]]:
         base["V"] = np.zeros((arch.filters, TAPS))
     if arch.outputs == 1:
         _to_gray(base, theirs)
-    if isinstance(arch, LayeredArch) and arch.refinements:
-        base |= _refining(base, arch)
-        base |= {spec.name: np.zeros(spec.shape) for spec in arch.tensors() if spec.name[0] == "T"}
     return base
 
 
-def _refining(base: dict[str, NDArray[np.float64]], arch: LayeredArch) -> dict[str, NDArray[np.float64]]:
-    """The context model of refinements: that of the base, blind to the layer below."""
-    found = {f"D{name[1:]}": values for name, values in base.items() if name[0] == "C"}
-    first = "D0" if arch.context else "D.out"
-    for name in {first, "D.out"}:
+def _refining(
+    networks: Mapping[str, NDArray[np.float64]], arch: GridArch, layer: int
+) -> dict[str, NDArray[np.float64]]:
+    """The context model of a refinement that starts as that of some networks, with zeros for what is below."""
+    letter, _ = arch.context_tensors(layer * arch.grids)
+    found = {letter + name[1:]: values for name, values in networks.items() if name[0] == "C"}
+    first, last = (letter + "0" if arch.context else letter + ".out"), letter + ".out"
+    for name in {first, last}:
         rows = len(found[name])
         found[name] = np.concatenate([found[name], np.zeros((rows, len(BELOW)))], axis=1)
-    found["D.bias"] = np.tile(found["D.bias"], (arch.refinements, 1))
     return found
 
 

@@ -45,7 +45,7 @@ def test_cuts_are_compared_with_files_of_their_own(
 def test_a_table_is_gone_on_with(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, tuple[str, ...]]] = []
 
-    def measured(path: Path, bpp: str, cuts: list[str], effort: str) -> list[bench.Row]:
+    def measured(path: Path, cuts: list[str], *_: object) -> list[bench.Row]:
         asked.append((path.stem, tuple(cuts)))
         found = ("10", "30.0", "10", "31.5", "1.5")
         return [dict(zip(bench.COLUMNS, (path.stem, cut, *found), strict=True)) for cut in cuts]
@@ -58,3 +58,27 @@ def test_a_table_is_gone_on_with(pictures: Path, tmp_path: Path, monkeypatch: py
     lines = (tmp_path / "table.tsv").read_text().splitlines()
     assert lines[0].startswith("# python -m benchmarks.scalable")
     assert [line.split("\t")[-1] for line in lines if line.startswith("mean")] == ["1.5000", "1.5000"]
+
+
+def test_files_of_one_size_can_be_those_of_an_older_table(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[str, ...]] = []
+
+    def noted(command: str, *words: str) -> str:
+        calls.append((command, *words))
+        return run(command, *words, *(("--set", "steps=30") if command == "encode" else ()))
+
+    monkeypatch.setattr(bench, "run", noted)
+    older, out = tmp_path / "older.tsv", tmp_path / "table.tsv"
+    known = dict.fromkeys(bench.COLUMNS, "1") | {"picture": "0", "bpp": "5", "own_bytes": "700", "own_psnr": "99.5"}
+    bench.write(older, "", [known])
+    words = ["--bpp", "8", "--cuts", "5", "--effort", "1", "--workers", "2", "--own", str(older)]
+    bench.main([*words, "--pictures", str(pictures), "--out", str(out)])
+    first, second = bench.read(out)
+    assert (first["picture"], first["own_bytes"], first["own_psnr"]) == ("0", "700", "99.5")
+    assert float(first["loss_db"]) == pytest.approx(99.5 - float(first["cut_psnr"]), abs=1e-3)
+    assert float(second["own_psnr"]) < 99
+    encodes = [call for call in calls if call[0] == "encode"]
+    assert sorted("--scalable" in call for call in encodes) == [False, True, True]
+    assert all(call[call.index("--threads") + 1] == "1" for call in encodes)

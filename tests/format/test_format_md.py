@@ -233,10 +233,10 @@ def test_grid_tensors(arch: GridArch) -> None:
 
 
 def test_layers_are_laid_out_as_their_table_says() -> None:
-    values = {"layers": b"\x64", "scale": b"\x03", "coded": b"\x07\x80", "waves": varint.varint(300)}
+    values = {"layers": b"\x24", "scale": b"\x03", "coded": b"\x07\x80", "waves": varint.varint(300)}
     coded = tuple(k in (0, 1, 2, 15) for k in range(16))
     rows = _table("LAYERS")
-    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, 3, coded, 300, renewed=True))
+    assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, 3, coded, 300))
     assert f"(0 to {MAX_REFINEMENTS}), plus the ratio (2 to {MAX_RATIO})" in rows[0][2]
     assert f"N + {len(BELOW)}" in _table("LAYERS", 1)[1][1]
 
@@ -246,7 +246,7 @@ def test_layers_are_laid_out_as_their_table_says() -> None:
     [
         LayeredArch(0, 3, 7, 2, (5, 6), refinements=2),
         LayeredArch(1, 1, context=()),
-        LayeredArch(0, 2, 7, 2, (5, 6), (4,), residuals=2, filtered=True, renewed=True),
+        LayeredArch(0, 2, 7, 2, (5, 6), (4,), residuals=2, filtered=True, refinements=3),
     ],
 )
 def test_refining_tensors(arch: LayeredArch) -> None:
@@ -255,13 +255,16 @@ def test_refining_tensors(arch: LayeredArch) -> None:
     shapes = {
         "D0 .. D(D-1)": [(widths[k + 1], widths[k]) for k in range(len(arch.context))],
         "D.out": [(2, deep + inputs)],
-        "D.bias": [(arch.refinements * arch.grids, sum(arch.context) + 2)],
+        "D.bias": [(arch.grids, sum(arch.context) + 2)],
     }
     assert [row[0] for row in _table("LAYERS", 1)] == [*shapes, "TS0 .. TR1"]
     own = [(name if "0" not in name else f"D{k}", shape) for name in shapes for k, shape in enumerate(shapes[name])]
-    found, base = ([(spec.name, spec.shape) for spec in network.tensors()] for network in (arch, arch.base))
-    added = [(f"T{name}", shape) for name, shape in base if name[0] != "C"] if arch.renewed else []
-    assert found == [*base, *own, *added]
+    found, expected = ([(spec.name, spec.shape) for spec in network.tensors()] for network in (arch, arch.base))
+    added = [(name, shape) for name, shape in expected if name[0] != "C"]
+    for layer in range(arch.refinements):
+        expected += [("DEF"[layer] + name[1:], shape) for name, shape in own]
+        expected += [("TXY"[layer] + name, shape) for name, shape in added]
+    assert found == expected
 
 
 def test_the_kinds_of_alpha_are_those_of_their_table() -> None:
@@ -510,8 +513,8 @@ GRIDS = [
     ({"width": 12}, LayeredArch(0, 1, 3, 1, (), (4,), outputs=1, refinements=1, ratio=3, scale=1)),
     ({"prior": 2, "width": 5, "cut": (9, 7)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=3), 2, scale=1)),
     ({"cut": (1, 5)}, LayeredArch(0, 2, 2, 1, (3,), (5,))),
-    ({"width": 11}, LayeredArch(0, 2, 2, 1, (3,), (5,), filtered=True, refinements=2, renewed=True)),
-    ({"prior": 3, "cut": (6, 6)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 2, renewed=True)),
+    ({"width": 11}, LayeredArch(0, 2, 2, 1, (3,), (5,), filtered=True, refinements=3)),
+    ({"prior": 3, "cut": (6, 6)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 2)),
 ]
 
 
@@ -519,9 +522,9 @@ def _planes_by_the_page(
     sections: Mapping[Tag, bytes], arch: GridArch, size: tuple[int, int], coder: Any, tensors: dict[str, Any],
     code: dict[str, Any],
 ) -> tuple[list[list[list[int]]], list[np.ndarray], float]:  # fmt: skip
-    """All grids of the stream, what each comes to with those below it, and the last layer's unit."""
+    """What each grid of the stream adds to the one below, all of the last layer's, and their unit."""
     planes: list[list[list[int]]] = []
-    sums: list[np.ndarray] = []
+    added: list[list[list[int]]] = []
     flags = [sections[Tag.GRID][-1] >> k & 1 for k in range(arch.grids)]
     ratio, refinements, scale, waves = 1, 0, 0, 0
     if Tag.LAYERS in sections:
@@ -534,12 +537,13 @@ def _planes_by_the_page(
     for k, flag in enumerate(flags):
         rows, columns = arch.shapes(*size)[k % arch.grids]
         own = planes[k - k % arch.grids :]
-        below, row = (None, None) if k < arch.grids else (sums[k - arch.grids].tolist(), k - arch.grids)
-        inputs = (coder, own, rows, columns, tensors, arch.context, arch.neighbours, arch.parents, below, row)
-        grid = code["decode_grid"](*inputs, waves if k == last else 0) if flag else [[0] * columns for _ in range(rows)]
+        below = None if k < arch.grids else (ratio * np.array(planes[k - arch.grids])).tolist()
+        missing, model = below or [[0] * columns for _ in range(rows)], "CDEF"[k // arch.grids]
+        inputs = (coder, own, rows, columns, tensors, arch.context, arch.neighbours, arch.parents, below, model)
+        grid = code["decode_grid"](*inputs, waves if k == last else 0) if flag else missing
         planes.append(grid)
-        sums.append(np.array(grid) + (ratio * sums[k - arch.grids] if k >= arch.grids else 0))
-    return planes, sums, float(ratio) ** (scale - refinements)
+        added.append((np.array(grid) - (0 if below is None else np.array(below))).tolist())
+    return added, [np.array(grid) for grid in planes[-arch.grids :]], float(ratio) ** (scale - refinements)
 
 
 @pytest.mark.parametrize(("kind", "arch"), GRIDS)
@@ -565,13 +569,13 @@ def test_the_blocks_decode_grids(
     assert prior == kind.get("prior", 0)
     if prior:
         base = _base(prior, arch)
-        if isinstance(arch, LayeredArch) and arch.refinements:
-            blind = {name: np.hstack([base[name], np.zeros((len(base[name]), 9))]) for name in ("C0", "C.out")}
-            bias = np.vstack([base["C.bias"]] * arch.refinements)
-            base |= {"D0": blind["C0"], "D1": base["C1"], "D.out": blind["C.out"], "D.bias": bias}
+        for layer in range(1, getattr(arch, "refinements", 0) + 1):
+            above = _base(max(prior - layer, 1), arch)
+            for name in ("C0", "C1", "C.out", "C.bias"):
+                blind = np.zeros((len(above[name]), 9 if name in ("C0", "C.out") else 0))
+                base["CDEF"[layer] + name[1:]] = np.hstack([above[name], blind])
         exact = {name: base.get(name, 0.0) + part for name, part in exact.items()}
-    for name in [name for name in exact if name[0] == "T"]:
-        assert sections[Tag.LAYERS][0] & 64
+    for name in [name for name in exact if name[0] in "TXY"]:
         exact[name[1:]] = exact[name[1:]] + exact[name]
     tensors = {name: part.tolist() for name, part in exact.items()}
     planes, sums, unit = _planes_by_the_page(sections, arch, (header.width, header.height), coder, tensors, code)

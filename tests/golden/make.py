@@ -35,7 +35,7 @@ from inrcodec.net.layered import LayeredArch  # noqa: E402
 from inrcodec.net.prior import PRIOR_ARCH  # noqa: E402
 from inrcodec.pixels import Metadata  # noqa: E402
 
-_RENEWED = LayeredArch(0, 2, 3, 1, (4,), (5,), refinements=2, renewed=True)
+_DEEPER = LayeredArch(0, 2, 3, 1, (3,), (4,), refinements=3)
 
 KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "rgb": (Header(40, 25), Arch((14, 14, 9)), "symbols"),
@@ -61,11 +61,11 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "alpha_lossless": (Header(27, 18, 1, 16), Arch((11, 9), 1), "symbols"),
     "alpha_lossy": (Header(29, 20), Arch((12, 10)), "symbols"),
     "metadata": (Header(21, 13), Arch((10, 8)), "symbols"),
-    "layers": (Header(21, 14), LayeredArch(0, 2, 6, 4, (5,), (6, 5), refinements=2, scale=1), "symbols"),
-    "layers_cut": (Header(26, 17), LayeredArch(0, 2, 6, 4, (5,), (6, 5), refinements=2, scale=1), "cut 7 22"),
+    "layers": (Header(17, 12), LayeredArch(0, 2, 6, 4, (3,), (4, 3), refinements=2, scale=1), "symbols"),
+    "layers_cut": (Header(22, 15), LayeredArch(0, 2, 6, 4, (3,), (4, 3), refinements=2, scale=1), "cut 7 22"),
     "layers_base": (Header(18, 20, 1), LayeredArch(0, 2, 3, 1, (), (5,), outputs=1, refinements=1), "cut 2 31"),
     "layers_thirds": (Header(15, 9), LayeredArch(0, 1, 2, 1, (3,), (6,), refinements=1, ratio=3), "symbols"),
-    "layers_prior": (Header(16, 12), LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 1, scale=1), "prior 3"),
+    "layers_prior": (Header(16, 12), LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 2), "prior 3"),
     "column": (Header(1, 90), Arch((9, 9)), "symbols"),
     "grid_column": (Header(1, 70), GridArch(0, 3, 5, 3, (4,), (5,)), "symbols"),
     "grid_row": (Header(80, 1), GridArch(0, 2, 14, 11, (4,), (5,)), "symbols"),
@@ -77,8 +77,8 @@ KINDS: dict[str, tuple[Header, Arch | GridArch, str]] = {
     "grid_filtered": (Header(27, 19), GridArch(0, 3, 5, 4, (5,), (6,), filtered=True), "symbols"),
     "grid_prior_filtered": (Header(34, 20), replace(PRIOR_ARCH, finest=1, filtered=True), "prior 3"),
     "layers_filtered": (Header(19, 12), LayeredArch(0, 2, 3, 1, (4,), (5,), filtered=True, refinements=1), "symbols"),
-    "layers_renewed": (Header(17, 11), _RENEWED, "symbols"),
-    "layers_renewed_cut": (Header(14, 15), replace(_RENEWED, filtered=True), "cut 5 9"),
+    "layers_three": (Header(15, 10), _DEEPER, "symbols"),
+    "layers_three_cut": (Header(14, 15), replace(_DEEPER, filtered=True), "cut 11 9"),
 }
 """Picture, network and kind of weights.
 
@@ -189,7 +189,8 @@ def _numbers(spec: TensorSpec, arch: GridArch, weights: str, rng: np.random.Gene
     """One tensor of the networks."""
     numbers = rng.normal(0, 0.3 / np.sqrt(spec.shape[-1]), spec.shape)
     numbers *= 0.1 if spec.name in ("U", "V", "R0", "R1") else 0.4 if spec.name == "S.out" else 1.0
-    numbers *= 0.1 if spec.name[0] == "T" else 1.0
+    numbers *= 0.05 if spec.name[0] in "TXY" else 1.0
+    numbers *= 0.4 if spec.name == "S.out" and isinstance(arch, LayeredArch) else 1.0  # as latents add up
     numbers *= weights != "empty"
     if weights.startswith("prior"):
         numbers *= 0.1 * (rng.random(spec.shape) < 0.1)
@@ -197,7 +198,7 @@ def _numbers(spec: TensorSpec, arch: GridArch, weights: str, rng: np.random.Gene
         numbers[-arch.outputs :] += 0.5
     elif spec.name == "C.bias" and weights != "empty":
         numbers[:, -1] -= np.arange(arch.grids)
-    elif spec.name == "D.bias":
+    elif spec.name in ("D.bias", "E.bias", "F.bias"):
         numbers[:, -1] -= 0.5
     return numbers
 

@@ -81,8 +81,10 @@ def _decode_grids(file: File) -> Decoded:
         tensors = weights.on_prior(tensors, grids, file.channels)
     planes, sums = latents.read_all(decoder, grids, tensors, file)
     unit = float(grids.ratio) ** (grids.scale - grids.layers)
-    own = {name: part + tensors[f"T{name}"] for name, part in tensors.items() if f"T{name}" in tensors}
-    samples = picture.draw_grids(file, grids, [plane.astype(np.float64) * unit for plane in sums], tensors | own)
+    own = dict(tensors)
+    for letter in "TXY":
+        own |= {name[1:]: own[name[1:]] + part for name, part in tensors.items() if name[0] == letter}
+    samples = picture.draw_grids(file, grids, [plane.astype(np.float64) * unit for plane in sums], own)
     flat = [plane.ravel().tolist() for plane in planes]
     return Decoded(laws, _flat(symbols), _flat(tensors), flat, picture.levels(samples, file.depth))
 

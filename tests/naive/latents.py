@@ -93,7 +93,7 @@ class ContextModel:
 
     Args:
         tensors: all weights.
-        letter: ``C``, or ``D`` for refinements.
+        letter: ``C``, or ``D``, ``E`` or ``F`` for refinements.
         row: of the biases.
         widths: of hidden layers.
     """
@@ -126,9 +126,9 @@ def read_grid(
     decoder: RangeDecoder, grids: Grids, model: ContextModel, before: list[Plane], sides: tuple[int, int],
     below: Plane | None, waves: int,
 ) -> Plane:  # fmt: skip
-    """One grid; ``before`` are those of its layer, the coarsest first, and ``below`` the sums of the layer below."""
+    """One grid; ``before`` are those of its layer, the coarsest first, and ``below`` where it is refined from."""
     rows, columns = sides
-    grid = np.zeros(sides, np.int64)
+    grid = np.zeros(sides, np.int64) if below is None else below.copy()
     around = [*before, grid]
 
     def at(plane: Plane, y: int, x: int) -> int:
@@ -159,25 +159,25 @@ def read_grid(
                 must(low < width, "the place lies in the bin")
             grid[places[k]] = place // 64 + bins[k] * width + low - width // 2
     must(int(np.abs(grid).max()) <= 4095, "latents are in bounds")
-    must(bool(grid.any()), "a coded grid is not all zero")
+    must(bool((grid != (0 if below is None else below)).any()), "a coded grid says something")
     return grid
 
 
 def read_all(decoder: RangeDecoder, grids: Grids, tensors: Weights, file: File) -> tuple[list[Plane], list[Plane]]:
-    """Every grid of the stream, and what the last layer's come to."""
+    """What every grid of the stream adds to the layer below, and all of the last layer."""
     planes: list[Plane] = []
-    sums: list[Plane] = []
+    added: list[Plane] = []
     last = max((k for k, flag in enumerate(grids.coded) if flag), default=0)
     for k, flag in enumerate(grids.coded):
         layer, grid = divmod(k, grids.count)
         sides = grids.sides(file, grid)
-        plane = np.zeros(sides, np.int64)
+        below = grids.ratio * planes[k - grids.count] if layer else None
+        plane = np.zeros(sides, np.int64) if below is None else below.copy()
         if flag:
-            model = ContextModel(tensors, "D" if layer else "C", k - grids.count if layer else k, grids.context)
-            below = sums[k - grids.count] if layer else None
+            model = ContextModel(tensors, "CDEF"[layer], grid, grids.context)
             waves = grids.waves if k == last else 0
             plane = read_grid(decoder, grids, model, planes[layer * grids.count : k], sides, below, waves)
         planes.append(plane)
-        sums.append(plane + (grids.ratio * sums[k - grids.count] if layer else 0))
-        must(int(np.abs(sums[-1]).max()) <= 4095, "sums are in bounds")
-    return planes, sums[-grids.count :]
+        added.append(plane - (0 if below is None else below))
+        must(max(int(np.abs(some).max()) for some in (plane, added[-1])) <= 4095, "latents are in bounds")
+    return added, planes[-grids.count :]

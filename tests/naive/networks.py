@@ -66,7 +66,6 @@ class Grids:
     scale: int
     waves: int
     shapes: Shapes
-    renewed: bool
 
     @property
     def count(self) -> int:
@@ -106,18 +105,16 @@ def read_grids(file: File) -> Grids:
     source.end()
     usual = (neighbours, parents, activation, residuals, w0, context, hidden) == (14, 11, 0, 1, 32, (24, 24), (24, 24))
     must(not prior or usual, "priors are for one kind of network")
-    layers, ratio, scale, waves, renewed = 0, 1, 0, 0, False
+    layers, ratio, scale, waves = 0, 1, 0, 0
     if LAYERS in file.sections:
         source = Bytes(file.sections[LAYERS])
         layers, ratio = divmod(source.byte(), 16)
-        renewed, layers = bool(layers & 4), layers & ~4
         scale = source.byte()
         must(layers <= 3 and 2 <= ratio <= 4 and scale <= 3, "layers are in bounds")
         coded += _flags(source, layers * count)
         waves = source.varint()
         source.end()
         must(layers + scale + waves > 0, "layers say something")
-        must(layers > 0 or not renewed, "what is refined has a synthesiser")
     inputs = neighbours + parents
     shapes = _context_shapes("C", inputs, context, count)
     shapes |= _synthesis_shapes(count, hidden, file.channels)
@@ -127,13 +124,13 @@ def read_grids(file: File) -> Grids:
         shapes["V"] = (count - 1, 4)
     for k in range(residuals):
         shapes[f"R{k}"] = (file.channels, file.channels, 3, 3)
-    if layers:
-        added = {f"T{name}": shape for name, shape in shapes.items() if name[0] != "C"}
-        shapes |= _context_shapes("D", inputs + 9, context, layers * count)
-        shapes |= added if renewed else {}
+    added = {name: shape for name, shape in shapes.items() if name[0] != "C"}
+    for layer in range(layers):
+        shapes |= _context_shapes("DEF"[layer], inputs + 9, context, count)
+        shapes |= {"TXY"[layer] + name: shape for name, shape in added.items()}
     return Grids(
         prior, finest, coarsest, neighbours, parents, activation, residuals, w0, context, hidden, coded, layers, ratio,
-        scale, waves, shapes, renewed,
+        scale, waves, shapes,
     )  # fmt: skip
 
 

@@ -74,8 +74,22 @@ def steps(symbols: Symbols, laws: list[Law]) -> Weights:
 
 
 def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
-    """With the prior's weights added, of which grids and rungs of the file take their own, or the coarsest it has."""
-    row = np.load(PRIORS)[grids.prior - 1].astype(np.float64)
+    """With the prior's weights added; the context models of layers have those for higher rates."""
+    base = _networks(grids.prior, grids, channels)
+    for layer in range(1, grids.layers + 1):
+        above = _networks(max(grids.prior - layer, 1), grids, channels)
+        letter = "CDEF"[layer]
+        for name in ("C0", "C1", "C.out", "C.bias"):
+            blind = np.zeros((len(above[name]), 9 if name in ("C0", "C.out") else 0))
+            base[letter + name[1:]] = np.concatenate([above[name], blind], axis=1)
+    base |= {name: np.zeros(shape) for name, shape in grids.shapes.items() if name[0] in "TXY"}
+    must({name: part.shape for name, part in base.items()} == grids.shapes, "the prior's tensors are the file's")
+    return {name: base[name] + part for name, part in weights.items()}
+
+
+def _networks(prior: int, grids: Grids, channels: int) -> Weights:
+    """A prior's weights, of which grids and rungs of the file take their own, or the coarsest it has."""
+    row = np.load(PRIORS)[prior - 1].astype(np.float64)
     theirs: Shapes = {
         "C0": (24, 25), "C1": (24, 24), "C.out": (2, 49), "C.bias": (7, 50), "S0": (24, 7), "S1": (24, 24),
         "S.out": (3, 31), "S.bias": (51,), "U": (6, 4), "R0": (3, 3, 3, 3),
@@ -102,12 +116,4 @@ def on_prior(weights: Weights, grids: Grids, channels: int) -> Weights:
         base["S.bias"] = np.append(bias[:48], (bias[48] + bias[49] + bias[50]) / 3)
         kernel = kernel[:, :1] + kernel[:, 1:2] + kernel[:, 2:]
         base["R0"] = (kernel[:1] + kernel[1:2] + kernel[2:]) / 3
-    if grids.layers:
-        blind = {name: np.zeros((len(base[name]), 9)) for name in ("C0", "C.out")}
-        base["D0"] = np.concatenate([base["C0"], blind["C0"]], axis=1)
-        base["D1"] = base["C1"]
-        base["D.out"] = np.concatenate([base["C.out"], blind["C.out"]], axis=1)
-        base["D.bias"] = np.concatenate([base["C.bias"]] * grids.layers)
-    base |= {name: np.zeros(shape) for name, shape in grids.shapes.items() if name[0] == "T"}
-    must({name: part.shape for name, part in base.items()} == grids.shapes, "the prior's tensors are the file's")
-    return {name: base[name] + part for name, part in weights.items()}
+    return base

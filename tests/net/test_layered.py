@@ -37,34 +37,48 @@ def test_the_base_is_the_same_network() -> None:
     assert str(arch) == f"{BASE} in 3 layers"
 
 
-def test_refinements_may_have_a_synthesiser_of_their_own() -> None:
-    arch, shared = LayeredArch.over(BASE, 2, renewed=True), LayeredArch.over(BASE, 2)
-    added = arch.tensors()[len(shared.tensors()) :]
+def test_refinements_have_networks_of_their_own() -> None:
+    arch = LayeredArch.over(BASE, 3)
     synthesiser = [spec for spec in BASE.tensors() if spec.name[0] != "C"]
-    assert [(spec.name[1:], spec.shape) for spec in added] == [(spec.name, spec.shape) for spec in synthesiser]
+    model = [spec.name[1:] for spec in BASE.tensors() if spec.name[0] == "C"]
+    assert [arch.context_tensors(plane) for plane in range(8)] == [(x, grid) for x in "CDEF" for grid in (0, 1)]
+    specs = {spec.name: spec.shape for spec in arch.tensors()}
+    for k, letter in enumerate("DEF"):
+        known, own = ({spec.name for spec in arch.up_to(layer).tensors()} for layer in (k, k + 1))
+        added = {letter + name for name in model} | {"TXY"[k] + spec.name for spec in synthesiser}
+        assert own - known == added
+        assert specs[f"{letter}0"] == (4, BASE.inputs + 9)
+        assert specs[f"{letter}.bias"] == (2, 6)
+    assert arch.up_to(3) == arch
+    assert arch.up_to(0) == BASE
     random = np.random.default_rng(0)
-    tensors = {spec.name: random.normal(size=spec.shape).astype(np.float32) for spec in arch.tensors()}
+    tensors = {name: random.normal(size=shape).astype(np.float32) for name, shape in specs.items()}
+    flat = np.concatenate([part.ravel() for part in tensors.values()])
     drawn = drawing(arch, tensors)
-    assert all(np.array_equal(drawn[spec.name], tensors[spec.name] + tensors[f"T{spec.name}"]) for spec in synthesiser)
+    first, *more = arch.synthesisers()
+    for name in (spec.name for spec in synthesiser):
+        summed = tensors[name] + tensors[f"T{name}"] + tensors[f"X{name}"] + tensors[f"Y{name}"]
+        assert np.array_equal(drawn[name], summed)
+    summed = np.concatenate([drawn[spec.name].ravel() for spec in synthesiser])
+    added = np.stack([flat[part] for part in (first, *more)]).sum(0)
+    assert np.allclose(added, summed, rtol=1e-5, atol=1e-6)
     assert np.array_equal(drawn["C0"], tensors["C0"])
-    assert drawing(shared, tensors) is tensors
-    flat = np.concatenate([tensors[spec.name].ravel() for spec in arch.tensors()])
-    own, more = arch.renewal()
-    assert np.array_equal(flat[own], np.concatenate([tensors[spec.name].ravel() for spec in synthesiser]))
-    assert np.array_equal(flat[more], np.concatenate([tensors[spec.name].ravel() for spec in added]))
-    with pytest.raises(BitstreamError, match="a base alone"):
-        LayeredArch.over(BASE, 0, renewed=True)
 
 
-def test_refinements_start_from_the_prior_of_the_base() -> None:
-    arch = LayeredArch.over(PRIOR_ARCH, 2, renewed=True)
+@pytest.mark.parametrize(("prior", "above"), [(3, (2, 1)), (2, (1, 1)), (1, (1, 1))])
+def test_refinements_start_from_the_priors_for_higher_rates(prior: int, above: tuple[int, int]) -> None:
+    arch = LayeredArch.over(PRIOR_ARCH, 2)
     assert fits(arch)
-    base = base_tensors(arch, 3)
+    base = base_tensors(arch, prior)
     assert {name: values.shape for name, values in base.items()} == {s.name: s.shape for s in arch.tensors()}
-    assert np.array_equal(base["D0"][:, :25], base["C0"])
-    assert not base["D0"][:, 25:].any()
-    assert not base["D.out"][:, -9:].any()
-    assert np.array_equal(base["D.bias"], np.vstack([base["C.bias"]] * 2))
-    assert not any(values.any() for name, values in base.items() if name[0] == "T")
+    for letter, code in zip("DE", above, strict=True):
+        theirs = base_tensors(PRIOR_ARCH, code)
+        assert np.array_equal(base[f"{letter}0"][:, :25], theirs["C0"])
+        assert not base[f"{letter}0"][:, 25:].any()
+        assert np.array_equal(base[f"{letter}1"], theirs["C1"])
+        assert np.array_equal(base[f"{letter}.out"][:, :-9], theirs["C.out"])
+        assert not base[f"{letter}.out"][:, -9:].any()
+        assert np.array_equal(base[f"{letter}.bias"], theirs["C.bias"])
+    assert not any(values.any() for name, values in base.items() if name[0] in "TX")
     linear = LayeredArch.over(GridArch(context=()), 1)
     assert base_tensors(linear, 0)["D.out"].shape == (2, linear.inputs + 9)

@@ -110,12 +110,9 @@ class ContextPlan:
 
     def _lay_weights(self) -> None:
         arch, context = self.arch, self.arch.context
-        rows, first = arch.grids, 0
         if self.layer:
             assert isinstance(arch, LayeredArch)
-            fan, rows = list(arch.refining_fan()), arch.refinements * arch.grids
-            self._from = sum(spec.size for spec in arch.base.tensors())
-            first = (self.layer - 1) * arch.grids
+            fan, self._from = list(arch.refining_fan()), arch.networks_of(self.layer).start
         else:
             fan, self._from = list(arch.context_fan()), 0
         self.fan, self.inputs = np.array(fan, np.int64), fan[0][0]
@@ -123,9 +120,8 @@ class ContextPlan:
         self.w_at = np.array(matrices, np.int64)
         self._biases = sum(context) + 2
         self._shifts = np.array([0, *accumulate(context)], np.int64)
-        self._rows = range(first, first + arch.grids)
-        self.b_at = self._bias_at + np.array(self._rows)[:, None] * self._biases + self._shifts
-        self._weights = self._bias_at + rows * self._biases
+        self.b_at = self._bias_at + np.arange(arch.grids)[:, None] * self._biases + self._shifts
+        self._weights = self._bias_at + arch.grids * self._biases
         self._first, self._last = (context[0], context[-1]) if context else (0, 0)
         additions = [self._weights, 2 * self._last, (self._first + 2) * self.inputs]
         self.tail_at = np.array(list(accumulate(additions)), np.int64)
@@ -220,8 +216,8 @@ class ContextPlan:
             found = sums[:, self._sources]
             own[: self._bias_at] = found[:, : self._bias_at].sum(0)
             biases = own[self._bias_at :].reshape(-1, self._biases)
-            for grid, row in enumerate(self._rows):
-                biases[row] = found[self.slots[:, 0] == grid, self._bias_at :].sum(0)
+            for grid in range(self.arch.grids):
+                biases[grid] = found[self.slots[:, 0] == grid, self._bias_at :].sum(0)
         return gradient
 
     def join(self, parts: Floats) -> Floats:

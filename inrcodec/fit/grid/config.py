@@ -57,9 +57,7 @@ class GridConfig(FitConfig):
         ahead: what long fits that start at random aim at, whose price is put right once and then moves little: the part
             of the budget that they are above it at first; bits that they are below it in the end, as the steps that
             weights get then will cost about that.
-        steady: ``dual_lr`` and ``dual_gain`` of such fits, and of layers above a base: their latents obey so fast that
-            prices went up and down thirtyfold (kodim15's crop cut at 0.3 and 0.6 bpp, 500 steps: 29.25 and 31.89 dB,
-            with steady ones, of half this gain, 29.68 and 32.09).
+        steady: ``dual_lr`` and ``dual_gain`` of such fits.
         repriced: whether this is one.
         scratch: budget in bits from which networks start at random, with narrow laws, and not at a prior, whose head
             start long fits end behind. Random starts come to ends that are several percent of the price apart, and the
@@ -113,12 +111,9 @@ class GridConfig(FitConfig):
         """The same for a fit with such a budget, with a steady price if it starts at random and is long."""
         if self.repriced or self.steps < _LONG or not self.at_random(bits):
             return self
-        return replace(self.unhurried(), repriced=True, multiplier=_LESS_DEAR * self.multiplier)
-
-    def unhurried(self) -> GridConfig:
-        """The same with a steady price."""
         rate, gain = self.steady
-        return replace(self, dual_lr=rate, dual_gain=gain)
+        multiplier = _LESS_DEAR * self.multiplier
+        return replace(self, repriced=True, multiplier=multiplier, dual_lr=rate, dual_gain=gain)
 
     def plenteousness(self, bpp: float) -> float:
         """How plentiful so many bits a pixel are, 0 to 1."""

@@ -99,9 +99,9 @@ def _bits(layout: ContextPlan, flat: Tensor, latents: Tensor) -> Tensor:
 
 
 def refining_bits(
-    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, sums: Tensor, below: Tensor
 ) -> Tensor:
-    """Bits of a refinement, a scalar differentiable in weights, its latents and what the layer below comes to.
+    """Bits of a refinement, a scalar differentiable in weights, what its layer comes to, and what the one below does.
 
     Args:
         arch: the architecture.
@@ -109,11 +109,11 @@ def refining_bits(
         width: of the picture.
         height: of the picture.
         flat: as of :func:`latent_bits`.
-        latents: of the layer, ``(arch.latents(width, height),)`` float32.
-        below: what the layer below comes to, of the same shape.
+        sums: what the layer comes to, ``(arch.latents(width, height),)`` float32.
+        below: what the layer below comes to, in the same steps.
     """
     layout = context_plan(arch, width, height, layer)
-    both = torch.cat([latents, below])
+    both = torch.cat([sums, below])
     return _bits(_check(layout, flat, both), flat, both)
 
 
@@ -131,10 +131,10 @@ def grid_laws(
 
 
 def refining_laws(
-    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, sums: Tensor, below: Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The same of a refinement; arguments as of :func:`refining_bits`."""
-    layout, both = context_plan(arch, width, height, layer), torch.cat([latents, below])
+    """The same of what the layer of a refinement comes to; arguments as of :func:`refining_bits`."""
+    layout, both = context_plan(arch, width, height, layer), torch.cat([sums, below])
     return _laws(_check(layout, flat, both), flat, both)
 
 

@@ -284,10 +284,10 @@ class Course(ABC):
     def latent_bits(self) -> Tensor:
         """Bits of the latents rounded for real, under the weights that they will have in the end, ``(...)``."""
         symbols = self.symbols()
-        free = self.scene.bits_of_file(self.arch, self.free_weights(), symbols)
+        free = self.scene.bits(self.arch, self.free_weights(), symbols)
         if not self.settled:
             return free
-        rounded = self.scene.bits_of_file(self.arch, self.hard_weights(), symbols)
+        rounded = self.scene.bits(self.arch, self.hard_weights(), symbols)
         return free + MENDED * (rounded - free).clamp(min=0.0)
 
     def hard_weights(self) -> Tensor:

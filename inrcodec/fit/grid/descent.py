@@ -59,6 +59,10 @@ _DEARER = (1.05, 1.12, 1.25, 1.5, 2.2, 3.3)
 _BY_FORCE = 4.0
 """What bits that a landing takes back cost, as a multiple of their price."""
 
+_SLIGHT = 1.005
+"""What a fit may come to without a squeeze, as a part of its budget: a landing takes back so little for less. A layer
+of kodim05 at 0.3 bpp, over by 0.17 %, lost 1.9 % and 0.19 dB; a base of it at 0.1, by 0.04 %, lost 1 % and 0.17 dB."""
+
 _BEARABLE = 1.01
 """What a fit may end at, as a part of its budget, and leave it to the landing to take back what is over."""
 
@@ -302,7 +306,7 @@ class GridDescent(Course):
         flat = self.free_weights().detach()
         over, error, force = self.measure() / self.budget, self._error(flat), 1.0
         for done in range(_SQUEEZES):
-            if over <= 1:
+            if over <= _SLIGHT:
                 return
             before, price = self.latents.detach().clone(), price * min(max(over, 1.01), _MOST_OVER) ** _FORCE
             noise, worth = self.bank.stretch(self.done + done), price * self.reference / self.budget

@@ -21,9 +21,9 @@ class GridEngine(Protocol):
         """Bits of all latents, a scalar, from weights ``(params,)`` and latents ``(latents,)``."""
 
     def refining_bits(
-        self, arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor, /
+        self, arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, sums: Tensor, below: Tensor, /
     ) -> Tensor:
-        """Bits of a refinement, a scalar, from its latents and what the layer below comes to, each ``(latents,)``."""
+        """Bits of a refinement, a scalar, from what its layer comes to, and the one below, each ``(latents,)``."""
 
     def mse(self, arch: GridArch, flat: Tensor, latents: Tensor, target: Tensor, /) -> Tensor:
         """Mean squared error against ``target`` ``(outputs, height, width)``, a scalar."""
@@ -37,9 +37,9 @@ class GridEngine(Protocol):
         """Position and log-scale of every latent's law, each ``(latents,)``, without gradients."""
 
     def refining_laws(
-        self, arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor, /
+        self, arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, sums: Tensor, below: Tensor, /
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The same of a refinement."""
+        """The same of what the layer of a refinement comes to."""
 
 
 def grid_engine(name: str, device: str = "cpu") -> GridEngine:

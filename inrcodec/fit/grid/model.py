@@ -16,6 +16,7 @@ from inrcodec.fit.rows import TiedWeights
 from inrcodec.fit.soap import Block
 from inrcodec.net.arch import TensorSpec
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import CONTEXTS, SYNTHESISERS
 from inrcodec.net.prior import NO_PRIOR, base_tensors
 
 NARROW = -4.0
@@ -126,7 +127,7 @@ def initial_tensor(arch: GridArch, spec: TensorSpec, mean: Tensor, generator: to
         return uniform(0.2 * math.sqrt(3.0 / inputs))
     if spec.name[0] == "S":
         return uniform(math.sqrt(6.0 / inputs) / frequency)
-    if spec.name[0] in "CD" and spec.name[1:] not in (".out", ".bias"):
+    if spec.name[0] in CONTEXTS and spec.name[1:] not in (".out", ".bias"):
         return uniform(0.5 * math.sqrt(3.0 / inputs))
     return torch.zeros(spec.shape)
 
@@ -135,7 +136,7 @@ def matrices(arch: GridArch) -> tuple[Block, ...]:
     """Where the matrices lie that an optimiser may treat as such."""
     blocks, at = [], 0
     for spec in arch.tensors():
-        if spec.name[0] in "CDST" and len(spec.shape) == 2 and not spec.name.endswith("bias"):
+        if spec.name[0] in CONTEXTS | SYNTHESISERS and len(spec.shape) == 2 and not spec.name.endswith("bias"):
             blocks.append(Block(at, 1, *spec.shape))
         at += spec.size
     return tuple(blocks)

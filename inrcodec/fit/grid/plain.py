@@ -44,10 +44,10 @@ def latent_bits(arch: GridArch, width: int, height: int, flat: Tensor, latents: 
 
 
 def refining_bits(
-    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, sums: Tensor, below: Tensor
 ) -> Tensor:
     """Bits of a refinement; see :func:`inrcodec.fit.grid.context.refining_bits`."""
-    planes, under = (planes_of(arch, width, height, values) for values in (latents, below))
+    planes, under = (planes_of(arch, width, height, values) for values in (sums, below))
     return reference.refining_bits(arch, layer, tensors_of(arch, flat), planes, under)
 
 
@@ -78,10 +78,10 @@ def laws(
 
 @torch.no_grad()
 def refining_laws(
-    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, latents: Tensor, below: Tensor
+    arch: LayeredArch, layer: int, width: int, height: int, flat: Tensor, sums: Tensor, below: Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The same of a refinement; see :func:`inrcodec.fit.grid.context.refining_laws`."""
-    planes, under = (planes_of(arch, width, height, values) for values in (latents, below))
+    """The same of what the layer of a refinement comes to; see :func:`inrcodec.fit.grid.context.refining_laws`."""
+    planes, under = (planes_of(arch, width, height, values) for values in (sums, below))
     tensors = tensors_of(arch, flat)
     return _flat_laws([reference.refining_laws(arch, layer, tensors, planes, under, g) for g in range(arch.grids)])
 

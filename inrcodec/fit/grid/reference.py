@@ -79,17 +79,26 @@ def refining_laws(
     arch: LayeredArch, layer: int, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], below: Sequence[Tensor],
     grid: int,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The same of a refinement, ``layer`` being 1 for the first; ``below`` is what the layer below comes to."""
+    """The same of what a refinement and those below it come to, ``layer`` being 1 for the first.
+
+    Args:
+        arch: the architecture.
+        layer: which one.
+        tensors: its tensors.
+        planes: what the layer comes to, grid by grid.
+        below: what the layer below does, in the same steps.
+        grid: which grid.
+    """
     under = functional.pad(below[grid], (1, 1, 1, 1))
     around = torch.stack([_window(under, 1 + dy, 1 + dx, *below[grid].shape[-2:]) for dy, dx in BELOW], -3)
     context = torch.cat([contexts(arch, planes, grid), around], -3)
-    return _laws(arch, tensors, context, "D", (layer - 1) * arch.grids + grid)
+    return _laws(arch, tensors, context, *arch.context_tensors(layer * arch.grids + grid))
 
 
 def refining_bits(
     arch: LayeredArch, layer: int, tensors: Mapping[str, Tensor], planes: Sequence[Tensor], below: Sequence[Tensor]
 ) -> Tensor:
-    """Bits of a refinement, a scalar differentiable in weights, latents and what the layer below comes to."""
+    """Bits of a refinement, a scalar differentiable in weights and what its layer, and the one below, come to."""
     total = planes[0].new_zeros(planes[0].shape[:-2])
     for grid, plane in enumerate(planes):
         total = total + laplace_bits(plane, *refining_laws(arch, layer, tensors, planes, below, grid)).sum((-2, -1))

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import TargetError
 from inrcodec.fit.candidate import Candidate
@@ -22,8 +22,8 @@ from inrcodec.fit.grid.layers import (
     LayerScene,
     StageDescent,
     Start,
+    above,
     beneath_finest,
-    on_base,
 )
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.fit.grid.session import GridSession
@@ -31,18 +31,15 @@ from inrcodec.fit.grid.sizing import auto_grid
 from inrcodec.format.cut import cut_to
 from inrcodec.format.stream import Stream
 from inrcodec.net.grid import GridArch
-from inrcodec.net.layered import LayeredArch
-
-_SPARE = 0.95
-"""Part of the bytes of layers between the base and the last one that their fits may have: networks change a little in
-fits that follow (a layer of kodim15's crop ended 6 % over its budget), and the coder takes a percent more than they
-count."""
+from inrcodec.net.layered import LayeredArch, total
 
 _SHARED, _CHEAP = 0.6, 0.007
-"""From which part of the usual bits the base's hidden layers are fitted as well, as those of the layers begin there,
-and up to which price of a bit a pixel; a dear one does not pay for them. Cut to 0.1 and 0.3 of 0.6 bpp, and whole,
-kodim15 (0.0063) came to 30.52, 33.53 and 36.11 dB with them and to 30.14, 33.39 and 36.14 without, kodim05 (0.042) to
-21.80, 24.80 and 27.67, and to 22.22, 25.07 and 27.97."""
+"""From which part of the usual bits the base's hidden layers are fitted as well, as those that draw the layers begin
+there, and up to which price of a bit a pixel; a dear one does not pay for them. Cut to 0.1 and 0.3 of 0.6 bpp, and
+whole, kodim15 (0.0063) came to 30.55, 33.68 and 36.20 dB with them, and to 30.16, 33.54 and 36.19 without."""
+
+_DEARER = 1.4
+"""Where the price of a layer's bits starts, as a multiple of where that of a file alone does."""
 
 
 @dataclass(frozen=True)
@@ -102,35 +99,45 @@ class ScalableSession(GridSession):
         settings = config or self.config
         rungs = (*settings.rungs, 1.0)
         base = auto_grid(self.header, cap, len(rungs) - 1)
-        arch = LayeredArch.over(base, len(rungs) - 1, renewed=True)
-        check_decodable(self.header, arch, cap)
-        caps = (int(cap * rungs[0]) - 1, *(round(_SPARE * cap * rung) for rung in rungs[1:-1]), cap)
-        budgets = tuple(self._budget(arch if k else base, part) for k, part in enumerate(caps))
+        whole = LayeredArch.over(base, len(rungs) - 1)
+        check_decodable(self.header, whole, cap)
+        caps = (*(int(cap * rung) - 1 for rung in rungs[:-1]), cap)
         settings = replace(settings, steps=max(1, round(settings.stage * settings.steps)))
-        prior, shares = self._prior(base, budgets[0]), [share / left for left in range(len(rungs), 0, -1)]
         coarse = [GridSession.coarse(self, part) for part in caps]  # as in files of these bytes alone
+        prior = self._prior(base, self._budget(base, caps[0]))
 
-        stage = Stage("base", self.scene, base, budgets[0], prior, Start(coarse=coarse[0]))
-        fitted = self._through(stage, cap, self.of_base(settings, caps[0]), shares[0])
+        stage = Stage("base", self.scene, base, self._budget(base, caps[0]), prior, Start(coarse=coarse[0]))
+        fitted = self._through(stage, cap, self.of_base(settings, caps[0]), share / len(rungs))
+        dearer = replace(settings, multiplier=_DEARER * settings.multiplier)
         landed = self._landed_base(fitted, caps[0], coarse=coarse[0])
-        latents = np.concatenate([plane.ravel() for plane in landed.latents]).astype(np.float32)
-        based = sum(latent_cost(base, landed.weights, landed.latents))
-        weights, codes = on_base(arch, landed.weights)
-        below: tuple[Tensor, ...] = ()
-        for layer, budget in enumerate(budgets[1:], 1):
-            below = (*below, torch.from_numpy(latents).to(self.scene.samples.device))
-            seen = self.scene.samples, self.scene.engine, self.scene.yardstick
-            scene = LayerScene(*seen, arch=arch, budgets=budgets[1 : layer + 1], below=below, based=based)
-            start = Start(weights, layer == arch.refinements, coarse[layer], codes)
-            stage = Stage(f"layer {layer}", scene, arch, budget, prior, start)
-            fitted = self._through(stage, cap, settings.unhurried(), shares[layer])
-            weights, latents = torch.from_numpy(fitted.weights), fitted.latents
+        weights, latents = landed.weights, landed.latents
+        for layer in range(1, len(rungs)):
+            arch = replace(whole, refinements=layer)
+            scene = self._seen(arch, weights, latents)
+            start = above(arch, weights, coarse=coarse[layer])
+            stage = Stage(f"layer {layer}", scene, arch, self._budget(arch, caps[layer]), prior, start)
+            fitted = self._through(stage, cap, dearer, share / (len(rungs) - layer))
+            weights, refining = self._landed_layer(stage, fitted, latents, caps[layer])
+            latents = (*latents, *refining)
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
-        return self._landed_layers(scene, fitted, cap)
+        try:
+            cut = cut_to(Stream(self.header, whole, weights, latents), cap)
+        except TargetError:
+            raise self.too_small(cap, whole) from None
+        return Candidate.of(self.pixels, cut, cap, fitted)
 
     def of_base(self, config: GridConfig, cap: int) -> GridConfig:
         """The same for the base, of so many bytes: its hidden layers move from fewer bits where these are cheap."""
         return replace(config, outer=_SHARED * config.outer) if self._worth(8.0 * cap) <= _CHEAP else config
+
+    def _seen(self, arch: LayeredArch, weights: Symbols, latents: tuple[Ints, ...]) -> LayerScene:
+        """The picture as the fit of a layer sees it, with what is below."""
+        planes = range(len(latents) - arch.grids, len(latents))
+        sums = np.concatenate([total(arch, latents, plane).ravel() for plane in planes]).astype(np.float32)
+        below = torch.from_numpy(sums).to(self.scene.samples.device)
+        based = sum(latent_cost(arch.up_to(arch.refinements - 1), weights, latents), 0.0)
+        seen = self.scene.samples, self.scene.engine, self.scene.yardstick
+        return LayerScene(*seen, arch=arch, below=below, based=based)
 
     def _landed_base(self, fitted: FittedGrid, cap: int, *, coarse: bool) -> LandedGrid:
         """The base as a file of its own has it; one that cannot be so small stays as it is, and a cut takes less."""
@@ -145,26 +152,19 @@ class ScalableSession(GridSession):
         self._stage = stage
         return self._fitted(stage.arch, stage.budget, f"{cap} {stage.name}", config, share)
 
-    def _landed_layers(self, scene: LayerScene, fitted: FittedGrid, cap: int) -> Candidate[FittedGrid]:
-        """The file of all layers, its last one such that it fills the cap; cut where that cannot be had."""
-        search = GridSearch(scene.file(), fitted)
-        below = tuple(plane for flat in scene.below for plane in search.planes(flat.cpu().numpy().astype(np.int32)))
-
-        def stream(latents: Ints) -> Stream:
-            return Stream(self.header, fitted.arch, search.weights, (*below, *search.planes(latents)))
+    def _landed_layer(
+        self, stage: Stage, fitted: FittedGrid, below: tuple[Ints, ...], cap: int
+    ) -> tuple[Symbols, tuple[Ints, ...]]:
+        """Weights and latents of a layer such that the file fills a cap; a cut takes less where that cannot be had."""
+        movable = beneath_finest(stage.arch, stage.scene) if stage.start.coarse else None
+        search = GridSearch(stage.scene, fitted, movable)
 
         def size(latents: Ints) -> int:
-            return len(stream(latents).data)
+            return len(Stream(self.header, stage.arch, search.weights, (*below, *search.planes(latents))).data)
 
         left = search.rate + 8 * (cap - size(search.latents))
-        # The price is that of the whole budget, of which the layer has a part.
-        search.fitted = replace(fitted, multiplier=fitted.multiplier * max(left, 1.0) / scene.budgets[-1])
         if not self.ending():
             search.refine(left, self.config.landing, self.ending)
             if size(search.latents) <= cap:  # else a cut takes less than force would
                 search.fill(size, cap)
-        try:
-            cut = cut_to(stream(search.latents), cap)
-        except TargetError:
-            raise self.too_small(cap, fitted.arch) from None
-        return Candidate.of(self.pixels, cut, cap, fitted)
+        return search.weights, search.planes(search.latents)

@@ -63,10 +63,6 @@ class Scene:
         """Bits of the latents."""
         return self.engine.latent_bits(arch, self.width, self.height, flat, latents)
 
-    def bits_of_file(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:
-        """Bits of the latents as a budget counts them."""
-        return self.bits(arch, flat, latents)
-
     def laws(self, arch: GridArch, flat: Tensor, latents: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Position and log-scale of every latent's law."""
         return self.engine.laws(arch, self.width, self.height, flat, latents)

@@ -18,6 +18,7 @@ from inrcodec.coding.law import STEP_CODES, code_length, step_size
 from inrcodec.fit.grid.scene import Scene
 from inrcodec.limits import MAX_SYMBOL
 from inrcodec.net.grid import GridArch
+from inrcodec.net.layered import CONTEXTS
 
 _COARSEST, _FINEST, _STRIDE = 168, 96, 8
 """Codes tried: from 2^-5 outward to these, an octave at a time."""
@@ -64,7 +65,7 @@ def search_steps(
 
     bits, log_mse = _bits(scene, arch, flat(rounded), latents), _log_mse(scene, arch, flat(rounded), latents)
     for k, spec in enumerate(arch.tensors()):
-        context, counts = spec.name[0] in "CD", weighing[k]
+        context, counts = spec.name[0] in CONTEXTS, weighing[k]
 
         def judge(
             code: int, k: int = k, context: bool = context, counts: float = counts, bits: float = bits,

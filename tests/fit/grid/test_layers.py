@@ -16,9 +16,9 @@ from inrcodec.coding.symbols import Symbols
 from inrcodec.decoder import decode_pixels
 from inrcodec.encoder import Encoded, EncodeOptions, Target, architecture, encode_pixels
 from inrcodec.fit.descent import advance
-from inrcodec.fit.grid import plain
+from inrcodec.fit.grid import plain, reference
 from inrcodec.fit.grid.config import GridConfig
-from inrcodec.fit.grid.layers import LayerDescent, LayerScene, StageDescent, Start, on_base
+from inrcodec.fit.grid.layers import LayerDescent, LayerScene, StageDescent, Start, above
 from inrcodec.fit.grid.model import GridNetworks
 from inrcodec.fit.grid.plain import tensors_of
 from inrcodec.fit.grid.scalable import ScalableSession, Stage
@@ -94,11 +94,11 @@ def test_the_base_is_whole_in_a_file_of_about_the_size_that_it_was_made_for(code
 
 def above_a_base(photo: Pixels) -> LayerScene:
     """A picture as the first layer above some base sees it."""
-    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 1, renewed=True)
+    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 1)
     scene = Scene.of(photo, plain)
     generator = torch.Generator().manual_seed(0)
-    below = (torch.randn(arch.latents(64, 48), generator=generator).round(),)
-    return LayerScene(scene.samples, plain, scene.yardstick, arch, (6000.0,), below, 900.0)
+    below = torch.randn(arch.latents(64, 48), generator=generator).round()
+    return LayerScene(scene.samples, plain, scene.yardstick, arch, below, 900.0)
 
 
 def settled(arch: LayeredArch) -> dict[str, int]:
@@ -119,36 +119,23 @@ def test_what_the_base_has_settled_stays(photo: Pixels, gates: str) -> None:
     start, end = (tensors_of(arch, values) for values in (weights, torch.from_numpy(fitted.weights)))
     for spec, code in zip(arch.tensors(), fitted.step_codes, strict=True):
         same = torch.allclose(start[spec.name], end[spec.name], atol=1e-6)
-        assert same == (spec.name[0] not in "DT") or not end[spec.name].any()
+        assert same == (spec.name in codes) or not end[spec.name].any()
         assert code == codes.get(spec.name, code)
     assert end["D0"].any()
     assert end["TS0"].any()
 
 
-def test_weights_that_go_on_to_the_next_layer_are_not_rounded(photo: Pixels) -> None:
-    scene = above_a_base(photo)
-    arch, codes = scene.arch, settled(scene.arch)
-    start = Start(GridNetworks(arch, scene.mean()).weights.detach(), rounds=False, codes=codes)
-    descent = LayerDescent(scene, arch, GridConfig(steps=40), 6000.0, 0, NO_PRIOR, start)
-    advance(descent)
-    weights, steps = torch.from_numpy(descent.fitted().weights), descent.networks.steps().detach()
-    levels = tensors_of(arch, weights / steps)
-    for name in ("D0", "TS0"):
-        assert float((levels[name] - levels[name].round()).abs().mean()) > 0.1
-
-
 @pytest.mark.parametrize("rich", [False, True])
 def test_hidden_layers_of_refinements_move_where_bits_pay_for_them(photo: Pixels, rich: bool) -> None:
-    arch = LayeredArch.over(GridArch(0, 5, 14, 11, (24, 24), (24, 24), residuals=1), 1, renewed=True)
-    plain_scene = Scene.of(photo, plain)
-    below = (torch.zeros(arch.latents(64, 48)),)
+    arch = LayeredArch.over(GridArch(0, 5, 14, 11, (24, 24), (24, 24), residuals=1), 2)
+    seen = Scene.of(photo, plain)
     config = GridConfig(outer=6000.0)
-    budget = 6000.0 if rich else 5999.0
-    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, (budget,), below, 900.0)
-    rates = tensors_of(arch, LayerDescent(scene, arch, config, budget, 0, 1, Start()).mobility())
-    assert bool(rates["D1"].any()) == bool(rates["TS0"].any()) == rich
-    assert bool(rates["D0"][:, : arch.inputs].any()) == rich
-    for always in (rates["D0"][:, arch.inputs :], rates["D.out"], rates["TS.out"]):
+    scene = LayerScene(seen.samples, plain, seen.yardstick, arch, torch.zeros(arch.latents(64, 48)), 900.0)
+    descent = LayerDescent(scene, arch, config, 6000.0 if rich else 5999.0, 0, 1, Start())
+    rates = tensors_of(arch, descent.mobility())
+    assert bool(rates["E1"].any()) == bool(rates["XS0"].any()) == rich
+    assert bool(rates["E0"][:, : arch.inputs].any()) == rich
+    for always in (rates["E0"][:, arch.inputs :], rates["E.out"], rates["XS.out"]):
         assert bool((always == 1).all())
 
 
@@ -183,21 +170,24 @@ def test_every_stage_has_settings_of_its_own(photo: Pixels, monkeypatch: pytest.
     encode_pixels(flat, Target("bytes", CAP), replace(OPTIONS, overrides=(*OPTIONS.overrides, ("steps", "20"))))
     usual = GridConfig()
     assert begun["base"].outer < usual.outer
-    assert (begun["base"].dual_lr, begun["base"].dual_gain) == (usual.dual_lr, usual.dual_gain)
+    assert begun["base"].multiplier == usual.multiplier
     for name in ("layer 1", "layer 2"):
         assert begun[name].outer == usual.outer
-        assert (begun[name].dual_lr, begun[name].dual_gain) == usual.steady
+        assert begun[name].multiplier > usual.multiplier  # latents of layers hardly give bits back later
 
 
-def test_layers_start_at_the_base_of_the_file() -> None:
-    arch = LayeredArch.over(GridArch(0, 1, 2, 1, (3,), (2,)), 1, renewed=True)
-    values = tuple(np.full(spec.shape, k + 1, np.int32) for k, spec in enumerate(arch.base.tensors()))
+def test_layers_start_at_what_is_below_in_the_file() -> None:
+    arch = LayeredArch.over(GridArch(0, 1, 2, 1, (3,), (2,)), 2)
+    below = arch.up_to(1)
+    values = tuple(np.full(spec.shape, k + 1, np.int32) for k, spec in enumerate(below.tensors()))
     laws = tuple(fit_law(value, 100 + k) for k, value in enumerate(values))
-    weights, codes = on_base(arch, Symbols(arch.base, laws, values))
-    for k, (name, part) in enumerate(tensors_of(arch, weights).items()):
-        of_base = k < len(values)
-        assert codes.get(name) == (100 + k if of_base else None)
-        assert torch.allclose(part, torch.tensor((k + 1) * laws[k].delta if of_base else 0.0))
+    start = above(arch, Symbols(below, laws, values), coarse=True)
+    assert start.coarse
+    assert start.weights is not None
+    for k, (name, part) in enumerate(tensors_of(arch, start.weights).items()):
+        known = k < len(values)
+        assert start.codes.get(name) == (100 + k if known else None)
+        assert torch.allclose(part, torch.tensor((k + 1) * laws[k].delta if known else 0.0))
 
 
 def test_layers_need_grids(photo: Pixels) -> None:
@@ -208,40 +198,27 @@ def test_layers_need_grids(photo: Pixels) -> None:
         encode_pixels(photo, Target("lambda", 1e-3), replace(OPTIONS, method="penalized"))
 
 
-def test_a_layer_is_judged_by_the_mean_of_refinements_up_to_it(photo: Pixels) -> None:
-    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 3, scale=1, renewed=True)
-    plain_scene = Scene.of(photo, plain)
-    generator = torch.Generator().manual_seed(0)
+def test_a_layer_is_seen_on_top_of_those_below(photo: Pixels) -> None:
+    arch = LayeredArch.over(GridArch(0, 2, 3, 2, (4,), (5,)), 2, 4, scale=1)
+    seen, generator = Scene.of(photo, plain), torch.Generator().manual_seed(0)
     flat = torch.randn(arch.params, generator=generator) * 0.2
-    below = tuple(torch.randn(arch.latents(64, 48), generator=generator).round() for _ in range(3))
-    own = torch.randn(arch.latents(64, 48), generator=generator).round()
-    budgets, based = (1000.0, 3000.0, 6000.0), 700.0
-    scene = LayerScene(plain_scene.samples, plain, plain_scene.yardstick, arch, budgets, below, based)
-
-    latents, sums = [*below, own], [below[0]]
-    for refinement in latents[1:]:
-        sums.append(2 * sums[-1] + refinement)
-    bits = [plain.refining_bits(arch, k, 64, 48, flat, latents[k], sums[k - 1]) for k in (1, 2, 3)]
-    assert float(scene.bits_of_file(arch, flat, own)) == pytest.approx(based + float(sum(bits)), rel=1e-5)
-    file = scene.file()
-    assert float(file.bits(arch, flat, own)) == pytest.approx(float(bits[2]), rel=1e-5)
-    tensors = {name: values.clone() for name, values in tensors_of(arch, flat).items()}
-    drawn = torch.cat([(part + tensors.get(f"T{name}", 0.0)).reshape(-1) for name, part in tensors.items()])
-    assert torch.equal(scene.drawing(flat), drawn)
-    errors = [float(plain.mse(arch, drawn, sums[k] * arch.unit(k), scene.samples)) for k in (1, 2, 3)]
-    assert float(file.mse(arch, flat, own)) == pytest.approx(errors[2], rel=1e-5)
-    with torch.no_grad():
-        expected = based + 6000 * sum(float(sum(bits[: k + 1])) / budgets[k] for k in range(3)) / 3
-        assert float(scene.bits(arch, flat, own)) == pytest.approx(expected, rel=1e-5)
-        outlooks = [scene.outlook(budget).mse for budget in budgets]
-        mean = outlooks[2] * sum(error / outlook for error, outlook in zip(errors, outlooks, strict=True)) / 3
-        assert float(scene.mse(arch, flat, own)) == pytest.approx(mean, rel=1e-5)
-    sampled = []
-    for step in range(2):  # with gradients, one of those below at a time: right on average
-        scene.turn.step = step
-        sampled.append((float(scene.bits(arch, flat, own)), float(scene.mse(arch, flat, own))))
-    assert np.mean(sampled, 0) == pytest.approx([expected, mean], rel=1e-5)
-    assert scene.weighing(arch)[-1] == pytest.approx(6000 * (1 / 1000 + 1 / 3000 + 1 / 6000) / 3)
+    below, own = (torch.randn(arch.latents(64, 48), generator=generator).round() for _ in range(2))
+    scene = LayerScene(seen.samples, plain, seen.yardstick, arch, below, 700.0)
+    sums = 4 * below + own
+    expected = 700 + float(plain.refining_bits(arch, 2, 64, 48, flat, sums, 4 * below))
+    assert float(scene.bits(arch, flat, own)) == pytest.approx(expected, rel=1e-5)
+    laws = (torch.from_numpy(law) for law in scene.laws(arch, flat, own))  # of the refinement itself
+    assert 700 + float(reference.laplace_bits(own, *laws).sum()) == pytest.approx(expected, rel=1e-4)
+    assert torch.equal(scene.drawn(own), sums / 4)
+    tensors = tensors_of(arch, flat)
+    parts = [
+        part + tensors[f"T{name}"] + tensors[f"X{name}"] if f"X{name}" in tensors else part
+        for name, part in tensors.items()
+    ]
+    drawn = torch.cat([part.reshape(-1) for part in parts])
+    torch.testing.assert_close(scene.drawing(flat), drawn)
+    error = float(plain.mse(arch, drawn, sums / 4, scene.samples))
+    assert float(scene.mse(arch, flat, own)) == pytest.approx(error, rel=1e-5)
 
 
 @pytest.mark.parametrize("dear", [False, True])

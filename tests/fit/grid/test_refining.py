@@ -21,7 +21,7 @@ SIZES = ((1, 1), (7, 9), (37, 53), (101, 67), (500, 90))
 
 
 def _random(arch: LayeredArch, size: tuple[int, int], seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Flat weights, latents of a refinement and what the layer below comes to."""
+    """Flat weights, what a layer comes to and what the one below does, in the same steps."""
     random = torch.Generator().manual_seed(seed)
     tensors = [torch.randn(s.size, generator=random) / math.sqrt(s.shape[-1]) for s in arch.tensors()]
     count = arch.latents(*size)
@@ -53,7 +53,7 @@ def test_refinements_agree_with_float64(base: GridArch, layer: int, size: tuple[
         assert float((a - b).norm()) <= 1e-4 * float(b.norm().clamp(min=1e-9))
 
 
-def test_a_layer_has_biases_of_its_own() -> None:
+def test_a_layer_has_a_context_model_of_its_own() -> None:
     arch, size = LayeredArch.over(GridArch(0, 2, context=(6,)), 3), (40, 30)
     flat, latents, below = _random(arch, size)
     flat.requires_grad_()
@@ -61,14 +61,14 @@ def test_a_layer_has_biases_of_its_own() -> None:
     for layer in (1, 2, 3):
         gradient = torch.autograd.grad(refining_bits(arch, layer, *size, flat, latents, below), flat)[0]
         tensors = plain.tensors_of(arch, gradient)
-        rows = tensors["D.bias"].abs().sum(1).nonzero().flatten().tolist()
-        assert rows == list(range(3 * layer - 3, 3 * layer))
-        assert all(bool(tensors[name].any()) == (name[0] == "D") for name in specs)
+        assert all(bool(tensors[name].any()) == (name[0] == "CDEF"[layer]) for name in specs)
 
 
 def test_the_files_laws_say_the_same() -> None:
     arch, size = LayeredArch.over(GridArch(0, 3, 14, 11, (8, 8)), 2), (60, 44)
-    flat = 0.3 * _random(arch, size)[0]
+    flat = 0.1 * _random(arch, size)[0]
+    for letter in "DE":  # a file's laws have a floor under what they say is next to impossible
+        plain.tensors_of(arch, flat)[f"{letter}.bias"][:, -1] += 2
     exact = {name: values.double().numpy() for name, values in plain.tensors_of(arch, flat).items()}
     rng = np.random.default_rng(0)
     planes = [np.rint(rng.laplace(0, 1, shape)).astype(np.int32) for shape in arch.plane_shapes(*size)]
@@ -81,8 +81,8 @@ def test_the_files_laws_say_the_same() -> None:
     sums = layer(0)
     for k in (1, 2):
         ideal = sum(grid_cost(model, planes[: k * grids + g], planes[k * grids + g]) for g in range(grids))
-        assert float(refining_bits(arch, k, *size, flat, layer(k), sums)) == pytest.approx(ideal, rel=2e-3)
-        sums = sums * arch.ratio + layer(k)
+        below, sums = sums * arch.ratio, sums * arch.ratio + layer(k)
+        assert float(refining_bits(arch, k, *size, flat, sums, below)) == pytest.approx(ideal, rel=2e-3)
 
 
 def test_the_base_does_not_know_of_layers() -> None:
