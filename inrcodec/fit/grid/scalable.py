@@ -41,7 +41,7 @@ the price of a file alone to start from)."""
 
 _DEARER = 1.4
 """Where the price of a layer's bits starts, as a multiple of where that of a file alone does: what a layer has kept it
-hardly gives back. With 1, the first one of kodim05 ended its soft phase 3.4 % over its budget, and with this within it."""
+hardly gives back. With 1 the first one of kodim05 ended its soft phase 3.4 % over its budget, and with this within."""
 
 
 @dataclass(frozen=True)
