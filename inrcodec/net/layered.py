@@ -121,15 +121,10 @@ class LayeredArch(GridArch):
         """What a file says that ends with a layer; the base alone for 0."""
         return replace(self, refinements=layer) if layer else self.base
 
-    def networks_of(self, layer: int) -> slice:
-        """Where the weights of a layer's own networks lie in all weights."""
-        below, own = (sum(spec.size for spec in self.up_to(k).tensors()) for k in (layer - 1, layer))
-        return slice(below, own)
-
     def synthesisers(self) -> tuple[slice, ...]:
         """Where in all weights those of the base's synthesiser lie, and what every refinement adds to them."""
         added = sum(spec.size for spec in super().tensors() if spec.name[0] != "C")
-        ends = [sum(spec.size for spec in self.up_to(k).tensors()) for k in range(self.refinements + 1)]
+        ends = [self.up_to(layer).params for layer in range(self.refinements + 1)]
         return tuple(slice(end - added, end) for end in ends)
 
     def refining_fan(self) -> Iterator[tuple[int, int]]:

@@ -112,7 +112,7 @@ class ContextPlan:
         arch, context = self.arch, self.arch.context
         if self.layer:
             assert isinstance(arch, LayeredArch)
-            fan, self._from = list(arch.refining_fan()), arch.networks_of(self.layer).start
+            fan, self._from = list(arch.refining_fan()), arch.up_to(self.layer - 1).params
         else:
             fan, self._from = list(arch.context_fan()), 0
         self.fan, self.inputs = np.array(fan, np.int64), fan[0][0]

@@ -16,7 +16,7 @@ from inrcodec.fit.candidate import Candidate
 from inrcodec.fit.decodable import check_decodable
 from inrcodec.fit.grid.config import GridConfig
 from inrcodec.fit.grid.fitted import FittedGrid
-from inrcodec.fit.grid.landing import GridSearch, Ints, LandedGrid
+from inrcodec.fit.grid.landing import Flags, GridSearch, Ints, LandedGrid
 from inrcodec.fit.grid.layers import (
     LayerDescent,
     LayerScene,
@@ -64,6 +64,11 @@ class Stage:
     prior: int
     start: Start
 
+    @property
+    def movable(self) -> Flags | None:
+        """Which latents are not zero for good; None stands for all."""
+        return beneath_finest(self.arch, self.scene) if self.start.coarse else None
+
     def begin(self, config: GridConfig, seed: int) -> StageDescent:
         """The fit."""
         kind = LayerDescent if isinstance(self.scene, LayerScene) else StageDescent
@@ -106,21 +111,22 @@ class ScalableSession(GridSession):
         caps = (*(int(cap * rung) - 1 for rung in rungs[:-1]), cap)
         settings = replace(settings, steps=max(1, round(settings.stage * settings.steps)))
         coarse = [GridSession.coarse(self, part) for part in caps]  # as in files of these bytes alone
-        prior = self._prior(base, self._budget(base, caps[0]))
+        budget = self._budget(base, caps[0])
+        prior = self._prior(base, budget)
 
-        stage = Stage("base", self.scene, base, self._budget(base, caps[0]), prior, Start(coarse=coarse[0]))
+        stage = Stage("base", self.scene, base, budget, prior, Start(coarse=coarse[0]))
         fitted = self._through(stage, cap, self.of_base(settings, caps[0]), share / len(rungs))
-        dearer = replace(settings, multiplier=_DEARER * settings.multiplier)
-        landed = self._landed_base(fitted, caps[0], coarse=coarse[0])
+        landed = self._landed_base(stage, fitted, caps[0])
         weights, latents = landed.weights, landed.latents
+        dearer = replace(settings, multiplier=_DEARER * settings.multiplier)
         for layer in range(1, len(rungs)):
             arch = replace(whole, refinements=layer)
             scene = self._seen(arch, weights, latents)
             start = above(arch, weights, coarse=coarse[layer])
             stage = Stage(f"layer {layer}", scene, arch, self._budget(arch, caps[layer]), prior, start)
             fitted = self._through(stage, cap, dearer, share / (len(rungs) - layer))
-            weights, refining = self._landed_layer(stage, fitted, latents, caps[layer])
-            latents = (*latents, *refining)
+            landed = self._landed_layer(stage, fitted, latents, caps[layer])
+            weights, latents = landed.weights, (*latents, *landed.latents)
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         try:
             cut = cut_to(Stream(self.header, whole, weights, latents), cap)
@@ -141,25 +147,21 @@ class ScalableSession(GridSession):
         seen = self.scene.samples, self.scene.engine, self.scene.yardstick
         return LayerScene(*seen, arch=arch, below=below, based=based)
 
-    def _landed_base(self, fitted: FittedGrid, cap: int, *, coarse: bool) -> LandedGrid:
+    def _landed_base(self, stage: Stage, fitted: FittedGrid, cap: int) -> LandedGrid:
         """The base as a file of its own has it; one that cannot be so small stays as it is, and a cut takes less."""
-        movable = beneath_finest(fitted.arch, self.scene) if coarse else None
         try:
-            return self._land(fitted, cap, self.config.landing, movable)
+            return self._land(fitted, cap, self.config.landing, stage.movable)
         except ValueError:
-            return GridSearch(self.scene, fitted, movable).landed()
+            return GridSearch(self.scene, fitted, stage.movable).landed()
 
     def _through(self, stage: Stage, cap: int, config: GridConfig, share: float) -> FittedGrid:
         """The outcome of a stage."""
         self._stage = stage
         return self._fitted(stage.arch, stage.budget, f"{cap} {stage.name}", config, share)
 
-    def _landed_layer(
-        self, stage: Stage, fitted: FittedGrid, below: tuple[Ints, ...], cap: int
-    ) -> tuple[Symbols, tuple[Ints, ...]]:
-        """Weights and latents of a layer such that the file fills a cap; a cut takes less where that cannot be had."""
-        movable = beneath_finest(stage.arch, stage.scene) if stage.start.coarse else None
-        search = GridSearch(stage.scene, fitted, movable)
+    def _landed_layer(self, stage: Stage, fitted: FittedGrid, below: tuple[Ints, ...], cap: int) -> LandedGrid:
+        """A layer such that the file fills a cap; a cut takes less where that cannot be had."""
+        search = GridSearch(stage.scene, fitted, stage.movable)
 
         def size(latents: Ints) -> int:
             return len(Stream(self.header, stage.arch, search.weights, (*below, *search.planes(latents))).data)
@@ -169,4 +171,4 @@ class ScalableSession(GridSession):
             search.refine(left, self.config.landing, self.ending)
             if size(search.latents) <= cap:  # else a cut takes less than force would
                 search.fill(size, cap)
-        return search.weights, search.planes(search.latents)
+        return search.landed()
