@@ -15,10 +15,12 @@ from inrcodec.coding.wavefront import latent_cost
 from inrcodec.errors import LimitError
 from inrcodec.format.alpha import read_alpha
 from inrcodec.format.container import Container, Tag, read
-from inrcodec.format.cut import cut_to
+from inrcodec.format.cut import cut_to, ended_with
+from inrcodec.format.extras import Extras
 from inrcodec.format.metadata import metadata_sizes, read_metadata
 from inrcodec.format.stream import Stream, coding_work, describe, extract, live_grids, nested
 from inrcodec.limits import Limits
+from inrcodec.metrics import psnr
 from inrcodec.net.arch import Arch
 from inrcodec.net.canvas import Canvas
 from inrcodec.net.coords import axes
@@ -304,8 +306,38 @@ def decode_pixels(
     container = read(data, limits if view.whole else replace(limits, max_pixels=limits.max_side**2))
     limits.check_work(_work(container, view, limits))
     if max_bytes is not None and len(data) > max_bytes:
-        return draw(cut_to(extract(container, limits), max_bytes), view, limits)
+        return draw(truncated(extract(container, limits), max_bytes, limits), view, limits)
     return draw(extract(container, limits), view, limits)
+
+
+def truncated(stream: Stream, cap: int, limits: Limits | None = None) -> Stream:
+    """The cut of a scalable file that shows the most.
+
+    That is all that fits (:func:`inrcodec.format.cut.cut_to`), unless it ends in a layer of which too little fits to
+    show more than the layer below. The picture itself is not here to tell; but a whole layer is nearer to it than
+    either, and what either lacks of that is, on average, what it lacks of the picture more.
+
+    Args:
+        stream: what the file says.
+        cap: bytes it may have.
+        limits: what each of three drawings may cost, if not what a decode of the file may; a picture that is over them
+            is cut without a look.
+
+    Raises:
+        InrError: see :func:`inrcodec.format.cut.cut_to`.
+    """
+    cut = cut_to(stream, cap)
+    if cut is stream or cut.end is None or not isinstance(cut.arch, LayeredArch) or not cut.arch.refinements:
+        return cut
+    limits = limits or Limits().of_file(len(stream.data))
+    below, layer = (ended_with(stream, cut.arch.refinements - back) for back in (1, 0))
+    try:
+        whole, shown, before = (
+            draw(replace(part, extras=Extras()), limits=limits).array for part in (layer, cut, below)
+        )
+    except LimitError:
+        return cut
+    return below if psnr(whole, before) >= psnr(whole, shown) else cut
 
 
 def decoding_work(data: bytes) -> int:

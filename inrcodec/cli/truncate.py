@@ -49,7 +49,7 @@ def truncate(
 
 def _truncate_one(console: Console, job: Job, bpp: float | None, cap: int | None, force: bool, json: bool) -> Outcome:
     from inrcodec.atomic import atomic_write, check_writable
-    from inrcodec.format.cut import cut_to
+    from inrcodec.decoder import truncated
     from inrcodec.format.stream import unpack
 
     if job.dest is not None:
@@ -57,7 +57,7 @@ def _truncate_one(console: Console, job: Job, bpp: float | None, cap: int | None
     stream = unpack(job.read())
     pixels = stream.header.pixels
     most = cap if cap is not None else int((bpp or 0) * pixels / 8 + 1e-9)
-    data = cut_to(stream, most).data
+    data = truncated(stream, most).data
     if job.dest is None:
         write_stdout(data)
     else:

@@ -4,6 +4,7 @@ What a file says comes in order of importance: networks, then the base from the 
 by layer what refines it. A cut ends it behind any wave of any grid, without the networks of the layers it loses, and
 leaves the rest as it is. A refinement only helps once its networks and all but its finest grid are there: of kodim15,
 30.55 dB with the base alone, it made 29.62 with four grids, 30.01 with five, 31.76 with six and 33.68 with all seven.
+One that gains little may not even then; :func:`inrcodec.decoder.truncated`, which looks at pictures, sees to that.
 """
 
 from __future__ import annotations
@@ -104,6 +105,14 @@ def cut_at(stream: Stream, plane: int, end: int) -> Stream:
         fewer = arch.base
     latents = [grid if k <= plane else np.zeros_like(grid) for k, grid in enumerate(latents)][: fewer.planes]
     return replace(stream, arch=fewer, weights=_of(weights, fewer), latents=tuple(latents), end=stop)
+
+
+def ended_with(stream: Stream, layer: int) -> Stream:
+    """A file up to the end of a layer; the base is layer 0."""
+    assert isinstance(stream.arch, LayeredArch)
+    plane = (layer + 1) * stream.arch.grids - 1
+    rows, columns = (stream.latents or ())[plane].shape
+    return cut_at(stream, plane, wave_count((rows, columns)))
 
 
 def _of(weights: Symbols, arch: GridArch) -> Symbols:

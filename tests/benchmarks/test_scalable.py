@@ -32,14 +32,14 @@ def test_cuts_are_compared_with_files_of_their_own(
 
     monkeypatch.setattr(bench, "run", hurried)
     out = tmp_path / "table.tsv"
-    words = ["--images", "2", "--bpp", "8", "--cuts", "2,8", "--effort", "1"]
+    words = ["--images", "2", "--bpp", "8", "--cuts", "5,8", "--effort", "1"]
     bench.main([*words, "--pictures", str(pictures), "--out", str(out)])
     rows = bench.read(out)
-    assert [(row["picture"], row["bpp"]) for row in rows] == [("1", "2"), ("1", "8")]
+    assert [(row["picture"], row["bpp"]) for row in rows] == [("1", "5"), ("1", "8")]
     for row in rows:
         assert max(int(row["cut_bytes"]), int(row["own_bytes"])) <= float(row["bpp"]) * 32 * 40 / 8
         assert float(row["loss_db"]) == pytest.approx(float(row["own_psnr"]) - float(row["cut_psnr"]), abs=1e-3)
-    assert float(rows[0]["cut_psnr"]) < float(rows[1]["cut_psnr"])
+    assert float(rows[0]["cut_psnr"]) <= float(rows[1]["cut_psnr"])
 
 
 def test_a_table_is_gone_on_with(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inrcodec.coding.estimate import fit_law
 from inrcodec.coding.neighbourhood import wave_count, wave_of, wave_order
 from inrcodec.coding.symbols import Symbols
-from inrcodec.decoder import anatomy, decode_pixels, probe
+from inrcodec.decoder import anatomy, decode_pixels, probe, truncated
 from inrcodec.errors import BitstreamError, InrError, TargetError, Truncated
 from inrcodec.format.container import Tag, read, write
-from inrcodec.format.cut import cut_at, cut_to
+from inrcodec.format.cut import cut_at, cut_to, ended_with
 from inrcodec.format.sections import LayersHead, read_layers, write_layers
 from inrcodec.format.stream import Stream, overhead, pack, unpack
+from inrcodec.limits import Limits
+from inrcodec.metrics import psnr
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
 from tests.format.test_grid_stream import SIDES, SMALL
@@ -116,13 +119,50 @@ def test_the_most_that_fits(make_grid_stream: MakeStream, prior: int) -> None:
         else:
             assert len(cut.data) > 0.97 * cap - 25
         assert cut_to(cut, cap).data == cut.data
-        assert decode_pixels(whole, max_bytes=cap).array.tolist() == decode_pixels(cut.data).array.tolist()
+        drawn = decode_pixels(truncated(stream, cap).data).array
+        assert decode_pixels(whole, max_bytes=cap).array.tolist() == drawn.tolist()
     assert cut_to(stream, len(whole)).data == whole
     smaller = cut_to(stream, len(whole) // 2)
     assert cut_to(cut_to(stream, len(whole) * 3 // 4), len(whole) // 2).data == smaller.data
     with pytest.raises(TargetError, match="its shortest cut has") as caught:
         cut_to(stream, networks - 1)
     assert caught.value.smallest_bytes == networks
+
+
+def test_the_cut_that_shows_more_is_the_one_nearer_to_the_whole_layer(make_grid_stream: MakeStream) -> None:
+    seen = 0
+    for seed in range(3):
+        stream = make_grid_stream(ARCH, width=50, height=40, seed=seed, density=0.3)
+        sizes = [len(ended_with(stream, layer).data) for layer in range(3)]
+        for layer in (1, 2):
+            below, whole = (decode_pixels(ended_with(stream, k).data).array for k in (layer - 1, layer))
+            for cap in np.linspace(sizes[layer - 1], sizes[layer], 8).astype(int).tolist():
+                most, cut = cut_to(stream, cap), truncated(stream, cap)
+                nearer = psnr(whole, decode_pixels(most.data).array) > psnr(whole, below)
+                assert cut.data == (most if nearer else ended_with(stream, layer - 1)).data
+                seen += most.end is not None
+    assert seen > 6
+
+
+def test_a_layer_of_which_too_little_fits_to_show_more_is_left_out(make_grid_stream: MakeStream) -> None:
+    arch = LayeredArch(0, 2, 3, 2, (4,), (), residuals=0, refinements=1)
+    stream = make_grid_stream(arch, width=50, height=40)
+    assert isinstance(stream.weights, Symbols)
+    values = [np.full(spec.shape, 9 if spec.name == "S.out" else 0, np.int32) for spec in arch.tensors()]
+    laws = [fit_law(value, law.step) for value, law in zip(values, stream.weights.laws, strict=True)]
+    latents = [np.zeros_like(plane) for plane in stream.latents or ()]
+    latents[2][:] = np.arange(50) % 3  # what the base shows
+    latents[3][:], latents[5][:] = 7, -7  # what the layer's finest grid takes back of its coarsest's
+    stream = replace(stream, weights=Symbols(arch, tuple(laws), tuple(values)), latents=tuple(latents))
+    below, whole = ended_with(stream, 0), ended_with(stream, 1)
+    cap = (len(below.data) + len(whole.data)) // 2
+    most = cut_to(stream, cap)
+    assert isinstance(most.arch, LayeredArch)
+    assert most.arch.refinements == 1
+    assert truncated(stream, cap).data == below.data
+    assert truncated(stream, cap, Limits(max_pixels=50)).data == most.data  # which is not looked at
+    assert truncated(stream, len(whole.data)).data == whole.data
+    assert decode_pixels(pack(stream), max_bytes=cap).array.tolist() == decode_pixels(below.data).array.tolist()
 
 
 def test_files_without_layers_cannot_be_cut(make_grid_stream: MakeStream) -> None:

@@ -54,6 +54,11 @@ class LayerScene(Scene):
         """Which one it is; the base is layer 0."""
         return self.arch.refinements
 
+    @property
+    def settled(self) -> frozenset[str]:
+        """Names of the tensors of all layers below."""
+        return frozenset(spec.name for spec in self.arch.up_to(self.layer - 1).tensors())
+
     def bits(self, arch: GridArch, flat: Tensor, latents: Tensor) -> Tensor:  # noqa: ARG002 - the file's own
         """Bits of the latents of all layers, from those of the last one."""
         sums = self._lifted + latents

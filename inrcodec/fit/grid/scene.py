@@ -55,6 +55,11 @@ class Scene:
             return Outlook(float(self.samples.var((1, 2), correction=0).mean().cpu()) / 30 + 1e-6)
         return self.yardstick.at(max(bits, 1.0) / (self.width * self.height))
 
+    @property
+    def settled(self) -> frozenset[str]:
+        """Names of tensors that are those of the file already, and stay."""
+        return frozenset()
+
     def weighing(self, arch: GridArch) -> tuple[float, ...]:
         """How often a bit of each tensor counts."""
         return (1.0,) * len(arch.tensors())

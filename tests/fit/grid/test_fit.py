@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -96,6 +97,7 @@ def test_optimised_latents_are_better_than_careless_ones(scene: Scene, fitted: F
 def test_latents_that_may_not_move_stay(scene: Scene, fitted: FittedGrid) -> None:
     movable = np.random.default_rng(1).random(len(fitted.latents)) < 0.5
     search = GridSearch(scene, fitted, movable)
+    search.latents += (np.random.default_rng(0).random(len(movable)) < 0.05).astype(np.int32)  # there is much to mend
     before, rate = search.latents.copy(), search.rate
 
     def moved() -> set[bool]:
@@ -113,7 +115,7 @@ def test_latents_that_may_not_move_stay(scene: Scene, fitted: FittedGrid) -> Non
     search.shrink(lambda latents: not latents[movable].any())
     assert moved() == {True}
     assert not search.latents[movable].any()
-    coarser = search.coarser()
+    coarser = search.coarser(100.0)
     assert coarser is not None
     assert coarser.movable is movable
 
@@ -464,22 +466,65 @@ def test_curvature_and_friction_foretell_what_moves_do(scene: Scene, fitted: Fit
     assert abs(rate - bits - alone - search.friction[finest[0]] * count) < 0.5 * abs(rate - bits)
 
 
-def test_coarser_steps_save_bits_and_leave_the_context_model_and_latents(scene: Scene, fitted: FittedGrid) -> None:
+def bits_of(search: GridSearch) -> float:
+    """Weights and latents together."""
+    return sum(search.weights.tensor_bits()) + search.rate
+
+
+def test_coarser_steps_save_bits_and_leave_latents(scene: Scene, fitted: FittedGrid) -> None:
     search = GridSearch(scene, fitted)
-    coarser = search.coarser()
+    coarser = search.coarser(1e6)
     assert coarser is not None
-    assert sum(coarser.weights.tensor_bits()) < sum(search.weights.tensor_bits())
+    assert bits_of(coarser) < bits_of(search)
     assert np.array_equal(coarser.latents, search.latents)
-    pairs = zip(fitted.arch.tensors(), fitted.step_codes, coarser.fitted.step_codes, strict=True)
-    changed = [spec.name for spec, before, after in pairs if before != after]
-    assert len(changed) == 1
-    assert not changed[0].startswith("C")
+    assert sum(a != b for a, b in zip(fitted.step_codes, coarser.fitted.step_codes, strict=True)) == 1
     assert coarser.error(coarser.latents) < 1.2 * search.error(search.latents)
+
+
+def test_weights_of_a_context_model_are_coarser_only_where_latents_pay_less_for_it(
+    scene: Scene, fitted: FittedGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed() -> str:
+        search = GridSearch(scene, fitted)
+        coarser = search.coarser(1e6)
+        assert coarser is not None
+        pairs = zip(fitted.arch.tensors(), fitted.step_codes, coarser.fitted.step_codes, strict=True)
+        return next(spec.name for spec, before, after in pairs if before != after)
+
+    first = GridSearch(scene, fitted).flat
+
+    def costly(figure: Any) -> Any:
+        def cost(_: Scene, arch: GridArch, flat: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+            return cast("torch.Tensor", figure(scene, arch, first, latents)) + 1e9 * (flat - first).abs().sum()
+
+        return cost
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Scene, "mse", costly(Scene.mse))
+        assert changed()[0] == "C"  # by which no picture hangs
+    with monkeypatch.context() as patch:
+        patch.setattr(Scene, "bits", costly(Scene.bits))
+        assert changed()[0] != "C"
+
+
+def test_a_little_that_is_wanted_is_not_paid_for_with_much(scene: Scene, fitted: FittedGrid) -> None:
+    search = GridSearch(scene, fitted)
+    before = bits_of(search)
+
+    def saving(wanted: float) -> GridSearch:
+        return search.within(lambda trial: bits_of(trial) - before + wanted)
+
+    little, much = saving(20.0), saving(150.0)
+    assert bits_of(little) <= before - 20
+    assert bits_of(much) <= before - 150
+    assert search.error(search.latents) <= little.error(little.latents) * 1.0001
+    assert little.error(little.latents) < much.error(much.latents)
+    assert search.within(lambda _: 0.0) is search
 
 
 def test_nothing_is_coarser_than_zeros(scene: Scene, fitted: FittedGrid) -> None:
     nothing = replace(fitted, weights=np.zeros_like(fitted.weights))
-    assert GridSearch(scene, nothing).coarser() is None
+    assert GridSearch(scene, nothing).coarser(1e6) is None
 
 
 def test_what_latents_really_take_is_close_to_what_the_fit_counts(scene: Scene, fitted: FittedGrid) -> None:

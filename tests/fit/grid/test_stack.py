@@ -329,7 +329,7 @@ def test_the_landing_stays_on_its_device(scenes: list[Scene], waits: list[int]) 
     with Devices() as devices:
         search = GridSearch(away, replace(fitted, latents=latents, weights=weights))
         search.refine(0.8 * BUDGET, 1)
-        search.coarser()
+        search.coarser(100.0)
         search.fill(lambda _: 100, 200)
     assert devices.mixed == []
     assert waits
