@@ -19,6 +19,7 @@ SECONDS = 2.0
 READERS: Mapping[str, Callable[[bytes, Limits | None], object]] = {
     "decode": lambda data, limits: decode_pixels(data, limits=limits),
     "preview": lambda data, limits: decode_pixels(data, View(scale=0.5), limits),
+    "cut": lambda data, limits: decode_pixels(data, limits=limits, max_bytes=len(data) * 4 // 5),
     "probe": probe,
     "anatomy": anatomy,
 }

@@ -178,12 +178,15 @@ def test_every_stage_has_settings_of_its_own(photo: Pixels, monkeypatch: pytest.
 
     monkeypatch.setattr(Stage, "begin", noted)
     flat = Pixels(np.full_like(photo.array, 99))
-    encode_pixels(flat, Target("bytes", CAP), replace(OPTIONS, overrides=(*OPTIONS.overrides, ("steps", "20"))))
+    settings = (*OPTIONS.overrides, ("steps", "20"), ("stage", "1.5"))
+    encode_pixels(flat, Target("bytes", CAP), replace(OPTIONS, overrides=settings))
     usual = GridConfig()
     assert begun["base"].outer < usual.outer
     assert begun["base"].multiplier == usual.multiplier
+    assert begun["base"].steps == 20
     for name in ("layer 1", "layer 2"):
         assert begun[name].outer == usual.outer
+        assert begun[name].steps == 30
         assert begun[name].multiplier > usual.multiplier  # latents of layers hardly give bits back later
 
 
