@@ -42,7 +42,7 @@ def plan_grid(header: Header, target: Target, options: EncodeOptions) -> Plan:
     if alone and config.candidates > 1 and config.at_random(budget):
         seconds *= 1 + (config.candidates - 1) * config.race / config.steps  # seeds race, and one of them goes on
     if options.scalable:  # the base, and a layer up to every other rung and to the end
-        seconds *= config.stage * (len(config.rungs) + 1)
+        seconds *= 1 + config.stage * len(config.rungs)
     seconds *= 1 if cap is not None else 3
     if options.max_time is not None:
         seconds = min(seconds, options.max_time)

@@ -161,7 +161,7 @@ def test_plans_of_scalable_files_count_the_fits_and_no_race() -> None:
             plan(768, 512, 3, Target("bpp", 0.6), replace(options, effort=effort, scalable=scalable))
             for scalable in (False, True)
         )
-        assert 2 < layered.seconds / single.seconds < (3.1 if effort == 5 else 2.7)
+        assert 2.5 < layered.seconds / single.seconds < (4.1 if effort == 5 else 3.6)
 
 
 RACE = replace(
