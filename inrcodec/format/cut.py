@@ -36,7 +36,7 @@ def cut_to(stream: Stream, cap: int) -> Stream:
         cap: bytes it may have.
 
     Raises:
-        InrError: the file has no layers, and is larger.
+        InrError: the file has no layers, and is larger; or what a cut says is out of bounds, as in no file of ours.
         TargetError: not even its networks fit.
     """
     whole = len(stream.data)
@@ -51,7 +51,10 @@ def cut_to(stream: Stream, cap: int) -> Stream:
         return cut_at(stream, *ends[place])
 
     def fits(place: int) -> bool:
-        return len(at(place).data) <= cap
+        try:
+            return len(at(place).data) <= cap
+        except ValueError as error:  # what is left out kept a sum within its bound
+            raise InrError(f"this file cannot be cut: {error}") from None
 
     place = _last_fitting(fits, len(ends), _guess(stream, ends, cap, whole))
     if place is None:
