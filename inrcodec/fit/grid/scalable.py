@@ -43,7 +43,6 @@ _DEARER = 1.4
 """Where the price of a layer's bits starts, as a multiple of where that of a file alone does: what a layer has kept it
 hardly gives back. With 1 the first one of kodim05 ended its soft phase 3.4 % over its budget, and with this within."""
 
-
 _OVERDRAWN = 0.03
 """What a layer may be over its cap, as a part of it, and have that come off its weights. A cut that leaves out what is
 over ends in the middle of a grid: kodim05's at 0.3 bpp, over by 1 %, lost 0.13 dB so, and loses 0.04 now."""
@@ -122,22 +121,21 @@ class ScalableSession(GridSession):
         fitted = self._through(stage, cap, self.of_base(settings, caps[0]), share / len(rungs))
         arch: GridArch = base
         landed = self._landed_base(stage, fitted, caps[0])
-        weights, latents, kept = landed.weights, landed.latents, 0
+        latents = landed.latents
         longer = max(1, round(settings.stage * settings.steps))
         dearer = replace(settings, multiplier=_DEARER * settings.multiplier, steps=longer)
         for rung, part in enumerate(caps[1:], 1):
-            richer = replace(whole, refinements=kept + 1)
-            start = above(richer, weights, coarse=coarse[rung])
-            scene = self._seen(richer, weights, latents)
+            richer = replace(whole, refinements=len(latents) // base.grids)
+            start = above(richer, landed.weights, coarse=coarse[rung])
+            scene = self._seen(richer, landed.weights, latents)
             stage = Stage(f"layer {rung}", scene, richer, self._budget(richer, part), prior, start)
             fitted = self._through(stage, cap, dearer, share / (len(rungs) - rung))
             above_it = self._landed_layer(stage, fitted, latents, part)
             if above_it.mse < landed.mse:  # else its bytes say nothing, and are for the next
-                arch, landed, kept = richer, above_it, kept + 1
-                weights, latents = landed.weights, (*latents, *landed.latents)
+                arch, landed, latents = richer, above_it, (*latents, *above_it.latents)
         self.teller.tell("land", 0, 1, multiplier=fitted.multiplier)
         try:
-            cut = truncated(Stream(self.header, arch, weights, latents), cap)
+            cut = truncated(Stream(self.header, arch, landed.weights, latents), cap)
         except InrError:
             raise self.too_small(cap, whole) from None
         return Candidate.of(self.pixels, cut, cap, fitted)
@@ -171,14 +169,16 @@ class ScalableSession(GridSession):
         """A layer such that the file fills a cap; a cut takes less where that cannot be had."""
         search = GridSearch(stage.scene, fitted, stage.movable)
 
-        def over(search: GridSearch, latents: Ints) -> int:
-            return len(Stream(self.header, stage.arch, search.weights, (*below, *search.planes(latents))).data) - cap
+        def size(search: GridSearch, latents: Ints) -> int:
+            return len(Stream(self.header, stage.arch, search.weights, (*below, *search.planes(latents))).data)
 
-        left = search.rate - 8 * over(search, search.latents)
+        left = search.rate + 8 * (cap - size(search, search.latents))
         if not self.ending():
             search.refine(left, self.config.landing, self.ending)
-            if over(search, search.latents) <= _OVERDRAWN * cap:
-                search = search.within(lambda trial: 8.0 * over(trial, trial.latents))
-            if over(search, search.latents) <= 0:  # else a cut takes less than force would
-                search.fill(lambda latents: cap + over(search, latents), cap)
+            taken = size(search, search.latents)
+            if cap < taken <= (1 + _OVERDRAWN) * cap:
+                search = search.within(lambda trial: 8.0 * (size(trial, trial.latents) - cap))
+                taken = size(search, search.latents)
+            if taken <= cap:  # else a cut takes less than force would
+                search.fill(lambda latents: size(search, latents), cap)
         return search.landed()
