@@ -6,16 +6,15 @@ The grids of a base are refined by layers of grids of the same shapes: with the 
     t_k = ratio t_{k-1} + r_k
 
 of which the network sees the last, times ``ratio^(scale - k)``: each layer makes the quantisation step of every latent
-so much finer, or with a ratio of 1 moves latents by steps of one size. Where a layer, or the end of one, is missing,
-``r`` is 0: the file can be cut behind any wave of any grid. Every layer has a context model of its own, and a
-synthesiser, told by what it differs by from that of the layer below: more bits are worth better networks, which a base
-could not pay for, and networks that serve two layers serve neither well.
+so much finer, and one in the middle is that of the network's prior. Where a layer, or the end of one, is missing, ``r``
+is 0: the file can be cut behind any wave of any grid. Every layer has a context model of its own, and a synthesiser,
+told by what it differs by from that of the layer below: more bits are worth better networks, which a base could not pay
+for, and networks that serve two layers serve neither well.
 
-With a ratio from 2 on this is an embedded quantiser, the bit planes of Learning Compressible Subspaces (Nunez et al.
-2021, section 3.3) with context modelling in place of plain bits. The context of a refinement is that of what its layer
-*comes to*, and what the layer below does around the place. So a context model starts as one for latents of such steps,
-and foretells them so; with contexts of ``r`` alone the upper layer of crops of kodim15 and kodim05 took 8 and 2 % more
-bits (1,200 steps).
+This is an embedded quantiser, the bit planes of Learning Compressible Subspaces (Nunez et al. 2021, section 3.3) with
+context modelling in place of plain bits. The context of a refinement is that of what its layer *comes to*, and what the
+layer below does around the place. So a context model starts as one for latents of such steps, and foretells them so;
+with contexts of ``r`` alone the upper layer of crops of kodim15 and kodim05 took 8 and 2 % more bits (1,200 steps).
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ class LayeredArch(GridArch):
 
     Attributes:
         refinements: layers above the base, 0 to 3; 0 only where the base itself is cut.
-        ratio: quantisation steps of a layer in one of the layer below, 1 to 4.
+        ratio: quantisation steps of a layer in one of the layer below, 2 to 4.
         scale: layer whose latents the network sees as they are, 0 to 3.
     """
 
@@ -61,7 +60,7 @@ class LayeredArch(GridArch):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (0 <= self.refinements <= MAX_REFINEMENTS and 1 <= self.ratio <= MAX_RATIO):
+        if not (0 <= self.refinements <= MAX_REFINEMENTS and 2 <= self.ratio <= MAX_RATIO):
             raise BitstreamError(f"{self.refinements} refinements by a factor of {self.ratio} are out of bounds")
         if not 0 <= self.scale <= MAX_REFINEMENTS:
             raise BitstreamError(f"latents of layer {self.scale} cannot be those that are drawn as they are")
@@ -83,7 +82,7 @@ class LayeredArch(GridArch):
         return self.grids * (1 + self.refinements)
 
     def unit(self, layer: int) -> float:
-        """What the network sees for a step of a layer; exact in float32 but for a ratio of 3."""
+        """What the network sees for a step of a layer; exact in float32 for a ratio of 2 or 4."""
         return float(self.ratio ** max(0, self.scale - layer) / self.ratio ** max(0, layer - self.scale))
 
     def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, int], ...]:

@@ -28,7 +28,7 @@ from tests.format.test_grid_stream import SIDES, SMALL
 MakeStream = Callable[..., Stream]
 
 ARCH = LayeredArch(0, 2, 3, 2, (4,), (5,), refinements=2)
-ARCHES = st.builds(LayeredArch.over, SMALL, st.integers(1, 3), st.integers(1, 4), st.integers(0, 3))
+ARCHES = st.builds(LayeredArch.over, SMALL, st.integers(1, 3), st.integers(2, 4), st.integers(0, 3))
 
 
 def _latents(stream: Stream) -> list[list[list[int]]]:
@@ -192,7 +192,7 @@ ALL = (True,) * 6
         (b"\x22\x00\x3f\x00\x00", BitstreamError, "too many"),
         (b"\x82\x00\x3f\x00", BitstreamError, "8 refinements"),
         (b"\x42\x00\x05", BitstreamError, "4 refinements"),
-        (b"\x20\x00\x3f\x00", BitstreamError, "factor of 0"),
+        (b"\x21\x00\x3f\x00", BitstreamError, "factor of 1"),
         (b"\x25\x00\x3f\x00", BitstreamError, "factor of 5"),
         (b"\x22\x04\x3f\x00", BitstreamError, "layer 4 cannot"),
         (b"\x02\x00\x00", BitstreamError, "no layers"),

@@ -237,7 +237,7 @@ def test_layers_are_laid_out_as_their_table_says() -> None:
     coded = tuple(k in (0, 1, 2, 15) for k in range(16))
     rows = _table("LAYERS")
     assert _as_the_table_says(rows, values) == write_layers(LayersHead(2, 4, 3, coded, 300))
-    assert f"(0 to {MAX_REFINEMENTS}), plus the ratio (1 to {MAX_RATIO})" in rows[0][2]
+    assert f"(0 to {MAX_REFINEMENTS}), plus the ratio (2 to {MAX_RATIO})" in rows[0][2]
     assert f"N + {len(BELOW)}" in _table("LAYERS", 1)[1][1]
 
 
@@ -514,7 +514,6 @@ GRIDS = [
     ({"prior": 2, "width": 5, "cut": (9, 7)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=3), 2, scale=1)),
     ({"cut": (1, 5)}, LayeredArch(0, 2, 2, 1, (3,), (5,))),
     ({"width": 11}, LayeredArch(0, 2, 2, 1, (3,), (5,), filtered=True, refinements=3)),
-    ({"width": 10}, LayeredArch(0, 2, 2, 1, (3,), (5,), refinements=2, ratio=1, scale=1)),
     ({"prior": 3, "cut": (6, 6)}, LayeredArch.over(replace(PRIOR_ARCH, coarsest=2), 2)),
 ]
 

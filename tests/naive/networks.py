@@ -110,7 +110,7 @@ def read_grids(file: File) -> Grids:
         source = Bytes(file.sections[LAYERS])
         layers, ratio = divmod(source.byte(), 16)
         scale = source.byte()
-        must(layers <= 3 and 1 <= ratio <= 4 and scale <= 3, "layers are in bounds")
+        must(layers <= 3 and 2 <= ratio <= 4 and scale <= 3, "layers are in bounds")
         coded += _flags(source, layers * count)
         waves = source.varint()
         source.end()

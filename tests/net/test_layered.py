@@ -11,7 +11,7 @@ from inrcodec.net.prior import PRIOR_ARCH, base_tensors, fits
 BASE = GridArch(0, 1, 3, 2, (4,), (5,))
 
 
-@pytest.mark.parametrize(("refinements", "ratio"), [(-1, 2), (4, 2), (1, 0), (1, 5)])
+@pytest.mark.parametrize(("refinements", "ratio"), [(-1, 2), (4, 2), (1, 1), (1, 5)])
 def test_bounds(refinements: int, ratio: int) -> None:
     with pytest.raises(BitstreamError, match="out of bounds"):
         LayeredArch.over(BASE, refinements, ratio)

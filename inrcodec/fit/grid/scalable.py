@@ -39,16 +39,6 @@ there, and up to which price of a bit a pixel; a dear one does not pay for them.
 whole, kodim15 (0.0063) came to 30.40, 33.62 and 36.14 dB with them, and to 30.16, 33.54 and 36.19 without (there with
 the price of a file alone to start from)."""
 
-_FINER = 2.0
-"""Bits a pixel from which every layer halves the steps of latents. Of fewer, most latents are -1, 0 or 1 around what
-their context foretells: there is nothing between for finer steps to tell, and layers below would count too much.
-
-Cut to 0.3 of 0.6 bpp, and whole, kodim05 came to 25.54 and 28.00 dB with steps of one size and to 25.49 and 27.86 with
-halves; kodim15 to 33.71 and 36.28, and to 33.68 and 36.16. Cut to 0.6 of 1.2 bpp, and whole, crops came to 26.46 and
-30.35 dB for 26.48 and 30.35 (kodim05), 32.81 and 35.89 for 32.73 and 35.79 (kodim15); to 1.2 of 2.4 bpp, to 31.19 and
-36.22 for 31.25 and 36.24. Steps in between, or what floats would have for every grid, came to no more at 0.6 bpp.
-"""
-
 _DEARER = 1.4
 """Where the price of a layer's bits starts, as a multiple of where that of a file alone does: what a layer has kept it
 hardly gives back. With 1 the first one of kodim05 ended its soft phase 3.4 % over its budget, and with this within."""
@@ -120,7 +110,7 @@ class ScalableSession(GridSession):
         settings = config or self.config
         rungs = (*settings.rungs, 1.0)
         base = auto_grid(self.header, cap, len(rungs) - 1)
-        whole = LayeredArch.over(base, len(rungs) - 1, self.ratio(cap))
+        whole = LayeredArch.over(base, len(rungs) - 1)
         check_decodable(self.header, whole, cap)
         caps = (*(int(cap * rung) - 1 for rung in rungs[:-1]), cap)
         coarse = [GridSession.coarse(self, part) for part in caps]  # as in files of these bytes alone
@@ -149,10 +139,6 @@ class ScalableSession(GridSession):
         except InrError:
             raise self.too_small(cap, whole) from None
         return Candidate.of(self.pixels, cut, cap, fitted)
-
-    def ratio(self, cap: int) -> int:
-        """Steps of a layer's latents in one of the layer below, in a file of so many bytes."""
-        return 2 if 8 * cap >= _FINER * self.header.pixels else 1
 
     def of_base(self, config: GridConfig, cap: int) -> GridConfig:
         """The same for the base, of so many bytes: its hidden layers move from fewer bits where these are cheap."""

@@ -168,17 +168,6 @@ def test_a_base_whose_bits_are_cheap_fits_hidden_layers_from_fewer_of_them(photo
     assert bits["smooth"] < bits["noise"] == 6000.0
 
 
-def test_steps_of_latents_are_halved_where_bits_are_plentiful(coded: Encoded, photo: Pixels) -> None:
-    options = replace(OPTIONS, overrides=(("steps", "30"), ("rungs", "0.3,0.65")))
-    few = encode_pixels(photo, Target("bytes", 700), options)
-    ratios = []
-    for data in (coded.data, few.data):
-        arch = unpack(data).arch
-        assert isinstance(arch, LayeredArch)
-        ratios.append(arch.ratio)
-    assert ratios == [2, 1]
-
-
 def test_every_stage_has_settings_of_its_own(photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: dict[str, GridConfig] = {}
     begin = Stage.begin
