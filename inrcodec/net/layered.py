@@ -15,6 +15,9 @@ This is an embedded quantiser, the bit planes of Learning Compressible Subspaces
 context modelling in place of plain bits. The context of a refinement is that of what its layer *comes to*, and what the
 layer below does around the place. So a context model starts as one for latents of such steps, and foretells them so;
 with contexts of ``r`` alone the upper layer of crops of kodim15 and kodim05 took 8 and 2 % more bits (1,200 steps).
+
+Steps of one size in all layers, a ratio of 1, came to as much: kodim05, 15, 20 and 23, cut to 0.3 of 0.6 bpp and whole,
+to 0.02 dB less and 0.03 more in the mean, between -0.15 and 0.20.
 """
 
 from __future__ import annotations
