@@ -1,4 +1,4 @@
-"""What is done to every latent for itself: soft rounding with its slope, and a step of Adam."""
+"""What is done to every latent for itself: soft rounding, with its slope."""
 
 from __future__ import annotations
 
@@ -55,38 +55,4 @@ def relax(
         twice, second = _stair(once + sigma * noise[i], sharpness, height)
         soft[i] = twice
         slope[i] = steep * first * second
-    return 0.0
-
-
-@_kept
-def adam(
-    x: Floats, gradient: Floats, slope: Floats, first: Floats, second: Floats, keep: Any, take: Any, keep_square: Any,
-    take_square: Any, rate: Any, root: Any, eps: Any,
-) -> float:  # fmt: skip
-    """A step of Adam, in place.
-
-    Args:
-        x: what is learned.
-        gradient: with respect to what ``slope`` is the derivative of.
-        slope: elementwise.
-        first: running mean of gradients.
-        second: running mean of their squares.
-        keep: first beta.
-        take: 1 - that.
-        keep_square: second beta.
-        take_square: 1 - that.
-        rate: learning rate, the first mean's correction in it.
-        root: 1 / sqrt(the second mean's correction).
-        eps: added to the root.
-
-    Returns:
-        Nothing of interest.
-    """
-    for i in range(len(x)):
-        g = gradient[i] * slope[i]
-        mean = keep * first[i] + take * g
-        square = keep_square * second[i] + take_square * (g * g)
-        first[i] = mean
-        second[i] = square
-        x[i] -= over(rate * mean, np.sqrt(square) * root + eps)
     return 0.0

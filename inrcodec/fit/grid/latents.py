@@ -1,6 +1,6 @@
-"""What is done to every latent for itself in a step of the fit: soft rounding, and Adam.
+"""What is done to every latent for itself in a step of the fit: soft rounding.
 
-Plain functions without autograd: a gradient with respect to soft latents times ``slope`` is one with respect to
+A plain function without autograd: a gradient with respect to soft latents times ``slope`` is one with respect to
 latents.
 """
 
@@ -59,39 +59,3 @@ def relax(latents: Tensor, gain: float, temperature: float, sigma: float, noise:
 
     each(-(-len(x) // _CHUNK), work)
     return soft, slope
-
-
-def adam_step(
-    latents: Tensor,
-    gradient: Tensor,
-    slope: Tensor,
-    first: Tensor,
-    second: Tensor,
-    step: int,
-    lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-) -> None:
-    """One step of Adam with the gradient ``gradient slope``, in place as :class:`torch.optim.Adam` takes it.
-
-    Args:
-        latents: ``(n,)`` float32; they move.
-        gradient: ``(n,)``, with respect to soft latents.
-        slope: ``(n,)``, derivatives of soft latents.
-        first: ``(n,)``, running mean of gradients, zeros before the first step.
-        second: ``(n,)``, of their squares.
-        step: 1 for the first.
-        lr: learning rate.
-        betas: how much of the running means stays.
-        eps: what is added to the root.
-    """
-    arrays = _arrays(latents, gradient, slope, first, second)
-    keep, keep_square = betas
-    rate, root = lr / (1 - keep**step), 1 / math.sqrt(1 - keep_square**step)
-    numbers = [np.float32(n) for n in (keep, 1 - keep, keep_square, 1 - keep_square, rate, root, eps)]
-
-    def work(k: int) -> None:
-        here = slice(k * _CHUNK, (k + 1) * _CHUNK)
-        latent_kernel.adam(*(array[here] for array in arrays), *numbers)
-
-    each(-(-len(latents) // _CHUNK), work)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import inrcodec
 from inrcodec.fit.engine import fused
-from inrcodec.fit.grid.latents import adam_step, relax
+from inrcodec.fit.grid.latents import relax
 from inrcodec.fit.softround import noisy_soft_round
 
 _SOURCES = Path(inrcodec.__file__).parent / "fit" / "engine"
@@ -54,31 +54,12 @@ def test_integers_and_halves_stay() -> None:
     torch.testing.assert_close(soft, latents, rtol=0.0, atol=1e-6)
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.5, 0.9)])
-def test_steps_are_those_of_adam(count: int, betas: tuple[float, float]) -> None:
-    latents, slope, *gradients = _random(count, 7)
-    theirs = latents.clone().requires_grad_()
-    adam = torch.optim.Adam([theirs], lr=0.01, betas=betas, eps=1e-6, foreach=False)
-    first, second = torch.zeros(count), torch.zeros(count)
-    for step, gradient in enumerate(gradients, 1):
-        theirs.grad = gradient * slope
-        for group in adam.param_groups:
-            group["lr"] = 0.01 / step
-        adam.step()
-        adam_step(latents, gradient, slope, first, second, step, 0.01 / step, betas, 1e-6)
-    torch.testing.assert_close(latents, theirs.detach(), rtol=1e-5, atol=1e-6)
-
-
 def test_results_are_the_same_bits_for_any_number_of_threads() -> None:
-    latents, noise, gradient, first = _random(200_001, 4)
+    latents, noise = _random(200_001, 2)
     results = []
     for count in (1, 2, 3):
         fused.take_threads(count)
-        soft, slope = relax(latents, 2.0, 0.3, 0.1, noise)
-        moved, mean, square = latents.clone(), first.clone(), first.square()
-        adam_step(moved, gradient, slope, mean, square, 3, 0.01)
-        results.append([soft, slope, moved, mean, square])
+        results.append(relax(latents, 2.0, 0.3, 0.1, noise))
     for others in results[1:]:
         assert all(torch.equal(a, b) for a, b in zip(results[0], others, strict=True))
 
