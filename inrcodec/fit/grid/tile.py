@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from inrcodec.fit.descent import Diverged
 from inrcodec.fit.grid.config import ORDINARY, GridConfig
-from inrcodec.fit.grid.course import falling, latents_optimizer, rounded, softness
+from inrcodec.fit.grid.course import falling, rounded, softness
 from inrcodec.fit.grid.fitted import FittedGrid
 from inrcodec.fit.grid.growth import Growth
 from inrcodec.fit.grid.landing import Flags, GridSearch, Ints, weight_symbols
@@ -151,7 +151,7 @@ class TileDescent:
         self.growth = Growth(networks, flat_of(site.arch, weight_symbols(networks).dequantize()).to(device))
         self.latents = nn.Parameter(torch.zeros(len(symbols), device=device))
         self.bank = NoiseBank(len(symbols), seed, device)
-        self.optimizer = latents_optimizer(self.latents, config)
+        self.adam = torch.optim.Adam([self.latents], lr=config.latent_lr, betas=config.latent_betas)
         self.done, self.time = 0, 0.0
         self.mse = self.bits = math.nan
 
@@ -168,7 +168,7 @@ class TileDescent:
         """
         config, t = self.config, min(1.0, self.progress)
         how, noise = softness(config, t), self.bank.stretch(self.done).clone()
-        self.optimizer.param_groups[0]["lr"] = config.latent_lr * falling(t, config.latent_floor)
+        self.adam.param_groups[0]["lr"] = config.latent_lr * falling(t, config.latent_floor)
         soft = self.scene.engine.relaxed(self.latents, config.gain, how.temperature, how.sigma, noise)
         latents, flat = torch.where(self.free, soft, self.fixed), self.growth.at(t)
         bits = self.scene.bits(self.arch, flat, latents)
@@ -176,7 +176,7 @@ class TileDescent:
         # Adam does not mind how large a loss is, as long as gradients are not as small as what it adds to their roots.
         loss = (mse * self.pixels + config.price * bits) / (config.price * ORDINARY)
         self.latents.grad = torch.autograd.grad(loss, self.latents)[0]
-        self.optimizer.step()
+        self.adam.step()
         self.mse, self.bits = float(mse.detach().cpu()), float(bits.detach().cpu())
         if not math.isfinite(self.mse):
             raise Diverged("the error is not finite any more")
@@ -196,12 +196,11 @@ class TileDescent:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the rest of the fit, in plain types and tensors."""
-        latents, optimizer = self.latents.detach(), self.optimizer.state_dict()
-        return {"done": self.done, "time": self.time, "latents": latents, "optimizer": optimizer}
+        return {"done": self.done, "time": self.time, "latents": self.latents.detach(), "adam": self.adam.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from :meth:`state_dict` of a fit of the same tile, settings and seed."""
         self.done, self.time = state["done"], state["time"]
         with torch.no_grad():
             self.latents.copy_(state["latents"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.adam.load_state_dict(state["adam"])

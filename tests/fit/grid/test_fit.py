@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from inrcodec.fit.descent import Diverged, advance
 from inrcodec.fit.grid.config import GridConfig, grid_effort
-from inrcodec.fit.grid.course import latents_optimizer
 from inrcodec.fit.grid.descent import CLOCK_PATIENCE, GridDescent
 from inrcodec.fit.grid.engine import grid_engine
 from inrcodec.fit.grid.fitted import FittedGrid
@@ -646,20 +645,3 @@ def test_short_fits_fear_to_be_over_their_budget(scene: Scene, steps: int, more:
         descent.step()
         assert descent.weighed(-0.1) == pytest.approx(-0.1 * descent.firmness)
         assert descent.weighed(0.1) == pytest.approx(0.1 * more * descent.firmness)
-
-
-def test_latents_move_by_adam_with_nesterovs_momentum() -> None:
-    config = replace(QUICK, latent_lr=0.01, latent_betas=(0.8, 0.95))
-    generator = torch.Generator().manual_seed(0)
-    latents = torch.nn.Parameter(torch.zeros(50, dtype=torch.float64))
-    optimizer = latents_optimizer(latents, config)
-    first = second = torch.zeros(50, dtype=torch.float64)
-    for step in range(1, 301):
-        latents.grad = torch.randn(50, generator=generator, dtype=torch.float64) + 1
-        before = latents.detach().clone()
-        optimizer.step()
-        first, second = 0.8 * first + 0.2 * latents.grad, 0.95 * second + 0.05 * latents.grad**2
-        ahead = 0.8 * first / (1 - 0.8 ** (step + 1)) + 0.2 * latents.grad / (1 - 0.8**step)
-        if step > 280:  # it begins with half of that momentum
-            step_taken = -0.01 * ahead / (second / (1 - 0.95**step)).sqrt()
-            torch.testing.assert_close(latents.detach() - before, step_taken, rtol=1e-3, atol=1e-6)
