@@ -106,15 +106,16 @@ class ContextModel:
         return centred - FRACTIONS // 2, scale.copy()
 
 
-_BLOCK = 256
-"""Columns of a product. BLAS shares larger ones among threads, which on a busy machine wait for each other, ten times
-as long as they work; and gain nothing on an idle one."""
+_BLOCK, _SHARED = 256, 1 << 18
+"""Columns of a product, at most; and multiplications of one that BLAS shares among threads, which on a busy machine
+wait for each other, ten times as long as they work, and gain nothing on an idle one."""
 
 
 def _product(matrix: Float, source: Float, target: Float) -> None:
     """``target = matrix @ source``, block by block; all are whole numbers, so that the order is all the same."""
-    for start in range(0, source.shape[1], _BLOCK):
-        block = slice(start, start + _BLOCK)
+    columns = max(1, min(_BLOCK, _SHARED // matrix.size))
+    for start in range(0, source.shape[1], columns):
+        block = slice(start, start + columns)
         np.matmul(matrix, source[:, block], out=target[:, block])
 
 
