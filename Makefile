@@ -35,7 +35,7 @@ demo: $(STAMP)  ## encode a photograph at 0.3 bpp, decode it, compare it with JP
 test: $(STAMP)  ## run the whole test suite
 	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-test-slow: $(STAMP)  ## run the tests that take minutes (about 25 on two cores): kills at random moments, every flip of every golden file
+test-slow: $(STAMP)  ## run the tests that take minutes (45 of two cores): kills at random moments, every bit flipped
 	$(BIN)/python -m pytest -q -m slow -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
 test-matrix: $(STAMP)  ## decode the same files under other versions, threads and CPU instructions, and compare
