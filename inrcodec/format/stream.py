@@ -219,7 +219,8 @@ def _extract_grid(container: Container, limits: Limits) -> Stream:
             latents.append(read_latents(reader, model, latents, shape, here) if flag else _zeros(shape))
             if flag and not latents[-1].any():
                 raise BitstreamError(f"a grid of zeros is coded: grid {plane} of the stream")
-            if flag and _too_large(arch, latents, plane):
+            said = any(head.coded[plane % arch.grids : plane + 1 : arch.grids])  # a missing grid is as those below
+            if said and _too_large(arch, latents, plane):
                 raise BitstreamError(f"a latent is over {MAX_LATENT}, in grid {plane} of the stream")
         reader.finish()
     return Stream(header, arch, weights, tuple(latents), end=end)

@@ -238,6 +238,24 @@ def test_sums_over_the_bound_are_refused(make_grid_stream: MakeStream) -> None:
     assert _latents(unpack(write(container.header, sections))) != []  # whatever it says, it is within bounds
 
 
+def test_so_are_those_of_a_grid_that_is_missing(make_grid_stream: MakeStream) -> None:
+    """A grid that a layer does not refine is ``ratio`` times that of the layer below."""
+    arch = LayeredArch(0, 1, 1, 0, (), (), refinements=1, ratio=4)
+    stream = make_grid_stream(arch, width=2, height=1)
+    files = []
+    for large in (1023, 1024):
+        grids = [[[large]], [[0, 0]], [[0]], [[5, 5]]]
+        stream = replace(stream, latents=tuple(np.array(grid, np.int32) for grid in grids))
+        container = read(pack(replace(stream, arch=replace(arch, ratio=2))))
+        layers = write_layers(LayersHead(1, 4, 0, (False, True)))
+        files.append(write(container.header, {**container.sections, Tag.LAYERS: layers}))
+    assert unpack(files[0]).data == files[0]
+    with pytest.raises(BitstreamError, match="over 4095, in grid 2"):
+        unpack(files[1])
+    with pytest.raises(ValueError, match="over 4095"):
+        pack(stream)
+
+
 def test_parts_of_the_file_are_named(make_grid_stream: MakeStream) -> None:
     data = pack(make_grid_stream(ARCH, width=20, height=14))
     names = [part.name for part in anatomy(data)]
