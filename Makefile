@@ -9,6 +9,7 @@ EFFORT ?= 5
 PYTHONS ?=
 JOBS ?= 1
 WORKERS ?= logical
+PARALLEL = -n $(WORKERS) --maxprocesses 8 --dist worksteal
 PIP_ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,10 +34,10 @@ demo: $(STAMP)  ## encode a photograph at 0.3 bpp, decode it, compare it with JP
 	$(BIN)/python -m benchmarks.demo --effort $(EFFORT)
 
 test: $(STAMP)  ## run the whole test suite
-	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m pytest -q $(PARALLEL)
 
 test-slow: $(STAMP)  ## run the tests that take minutes (45 of two cores): kills at random moments, every bit flipped
-	$(BIN)/python -m pytest -q -m slow -n $(WORKERS) --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m pytest -q -m slow $(PARALLEL)
 
 test-matrix: $(STAMP)  ## decode the same files under other versions, threads and CPU instructions, and compare
 	$(BIN)/python -m tests.matrix.run $(addprefix --python ,$(PYTHONS))

@@ -22,7 +22,7 @@ from inrcodec.coding.neighbourhood import wave_count, wave_of
 from inrcodec.coding.symbols import Symbols
 from inrcodec.coding.wavefront import grid_laws
 from inrcodec.errors import InrError, TargetError
-from inrcodec.format.stream import Stream
+from inrcodec.format.stream import Latents, Stream
 from inrcodec.net.context import ContextModel
 from inrcodec.net.grid import GridArch
 from inrcodec.net.layered import LayeredArch
@@ -44,7 +44,7 @@ def cut_to(stream: Stream, cap: int) -> Stream:
         return stream
     if not isinstance(stream.arch, LayeredArch):
         raise InrError(f"a file of {whole} bytes without layers cannot be cut to {cap}; encode it with --scalable")
-    ends = _ends([np.unique(wave_of(grid.shape)[grid != 0]) for grid in stream.latents or ()])
+    ends = _ends(stream.latents or ())
 
     @cache
     def at(place: int) -> Stream:
@@ -68,14 +68,12 @@ def cut_to(stream: Stream, cap: int) -> Stream:
     return at(following if fits(following) else place)
 
 
-def _ends(telling: Sequence[NDArray[np.intp]]) -> list[tuple[int, int]]:
+def _ends(latents: Latents) -> list[tuple[int, int]]:
     """Every place where a file may end, the shortest first: a grid, and the first wave that is left out of it.
 
     Only behind waves that say something.
-
-    Args:
-        telling: of every grid, the waves that say something.
     """
+    telling = (np.unique(wave_of((grid.shape[0], grid.shape[1]))[grid != 0]) for grid in latents)
     return [(0, 0), *((plane, int(wave) + 1) for plane, waves in enumerate(telling) for wave in waves)]
 
 
